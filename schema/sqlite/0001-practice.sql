@@ -1,0 +1,443 @@
+-- Postern's store, SQLite. One file of the same name stands beside it for
+-- every other engine. Forward only.
+--
+-- Every table: what it is for, how long it is kept. Every column that is not
+-- self-evident: unit, format; [P] marks personal data. *_enc columns are
+-- encrypted by the vault (XChaCha20-Poly1305, bound to table, column and row):
+-- under the vault's field key, or, where "patient key" is said, under the
+-- patient's own. *_index columns are keyed hashes (BLAKE2b) for equality.
+-- Identifiers are UUIDs of 16 bytes, UUIDv7 unless said otherwise. *_ms are
+-- UTC milliseconds since 1970. *_days are days since 1970-01-01.
+
+-- The practice itself: exactly one row. Kept for ever.
+CREATE TABLE practice (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    origin TEXT NOT NULL,
+    root_key BLOB,                 -- Ed25519 public key, 32 bytes; set once
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL DEFAULT 1
+);
+
+-- Everybody who can be named: staff, patients, representatives. Kept as long
+-- as anything refers to them.
+CREATE TABLE person (
+    id BLOB PRIMARY KEY,
+    roles BIGINT NOT NULL,         -- bit mask of enum pst_role
+    state BIGINT NOT NULL,         -- 0 invited, 1 active, 2 disabled, 3 merged, 4 ended
+    name_enc BLOB NOT NULL,        -- [P]
+    break_glass BIGINT NOT NULL DEFAULT 0, -- 1: may override not-established
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL DEFAULT 1 -- grows with every change of standing
+) WITHOUT ROWID;
+
+-- How a person signs in. Kept while the person is active.
+CREATE TABLE account (
+    person BLOB PRIMARY KEY REFERENCES person (id),
+    login_index BLOB NOT NULL UNIQUE, -- [P] keyed hash of the login name
+    login_enc BLOB NOT NULL,       -- [P]
+    auth_hash BLOB NOT NULL,       -- keyed BLAKE2b of auth, 32 bytes
+    salt BLOB NOT NULL,            -- 16 bytes, Argon2id
+    memory_kib BIGINT NOT NULL,
+    passes BIGINT NOT NULL,
+    recovery_hash BLOB,            -- keyed BLAKE2b of the recovery auth
+    ring_enc BLOB NOT NULL,        -- sealed key ring, encrypted once more
+    ring_version BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- The ring's key, wrapped once for each way to open it.
+CREATE TABLE wrap (
+    person BLOB NOT NULL REFERENCES person (id),
+    kind TEXT NOT NULL,            -- passphrase, recovery, prf:<credential>
+    wrap_enc BLOB NOT NULL,
+    PRIMARY KEY (person, kind)
+) WITHOUT ROWID;
+
+-- Second factors.
+CREATE TABLE factor (
+    id BLOB PRIMARY KEY,
+    person BLOB NOT NULL REFERENCES person (id),
+    kind TEXT NOT NULL,            -- totp
+    secret_enc BLOB NOT NULL,
+    last_step BIGINT NOT NULL DEFAULT 0, -- newest TOTP time step used: each code once
+    created_at_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX factor_person ON factor (person);
+
+-- Live sessions; removed when ended or over.
+CREATE TABLE session (
+    token_hash BLOB PRIMARY KEY,   -- SHA-256 of the token
+    id BLOB NOT NULL UNIQUE,
+    person BLOB NOT NULL REFERENCES person (id),
+    created_at_ms BIGINT NOT NULL,
+    used_at_ms BIGINT NOT NULL,    -- to the minute
+    expires_at_ms BIGINT NOT NULL, -- absolute limit
+    step_up_at_ms BIGINT NOT NULL  -- 0: never
+) WITHOUT ROWID;
+CREATE INDEX session_person ON session (person);
+
+-- Failed sign-ins and the like, for throttling; swept after a day.
+CREATE TABLE attempt (
+    subject BLOB NOT NULL,         -- [P] keyed hash of login or address, with its kind
+    at_ms BIGINT NOT NULL,
+    nonce BLOB NOT NULL,           -- 8 random bytes: two in one millisecond both count
+    PRIMARY KEY (subject, at_ms, nonce)
+) WITHOUT ROWID;
+
+-- Invitations to enrol. Kept as evidence of who certified whom.
+CREATE TABLE invitation (
+    id BLOB PRIMARY KEY,
+    person BLOB NOT NULL REFERENCES person (id),
+    record_enc BLOB NOT NULL,      -- [P] the signed record holds the name
+    hash BLOB NOT NULL,
+    key BLOB NOT NULL,             -- Ed25519 public key derived from the code
+    until_ms BIGINT NOT NULL,
+    used_at_ms BIGINT,
+    inviter BLOB,                  -- NULL: the practice's first
+    created_at_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX invitation_person ON invitation (person);
+CREATE INDEX invitation_hash ON invitation (hash);
+
+-- Key statements, all of them, for ever: old messages verify by them.
+CREATE TABLE statement (
+    person BLOB NOT NULL REFERENCES person (id),
+    serial BIGINT NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    record_enc BLOB NOT NULL,      -- [P]
+    invitation BLOB,               -- invitation.id, where one admitted it
+    sign_key BLOB NOT NULL,        -- Ed25519, 32 bytes
+    sign_key_id BLOB NOT NULL,     -- 16 bytes
+    recipient BLOB NOT NULL,       -- X25519, 32 bytes
+    recipient_id BLOB NOT NULL,    -- 16 bytes
+    at_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL,
+    replaced_at_ms BIGINT,
+    PRIMARY KEY (person, serial)
+) WITHOUT ROWID;
+CREATE INDEX statement_sign_key ON statement (sign_key_id);
+CREATE INDEX statement_recipient ON statement (recipient_id);
+
+-- The practice's records keys, newest last. Serial 0 is what init was given,
+-- until the root signs it as serial 1.
+CREATE TABLE records_key (
+    serial BIGINT PRIMARY KEY,
+    record TEXT,                   -- signed record; NULL for serial 0
+    recipient BLOB NOT NULL,
+    recipient_id BLOB NOT NULL,
+    at_ms BIGINT NOT NULL
+);
+
+-- Checked credentials of clinicians. Kept as evidence.
+CREATE TABLE credential (
+    id BLOB PRIMARY KEY,
+    person BLOB NOT NULL REFERENCES person (id),
+    kind TEXT NOT NULL,            -- npi, licence
+    number_enc BLOB NOT NULL,      -- [P]
+    specialty TEXT NOT NULL,
+    subspecialty TEXT NOT NULL DEFAULT '',
+    checked_by BLOB NOT NULL,
+    checked_at_ms BIGINT NOT NULL,
+    until_days BIGINT NOT NULL,    -- last day it holds
+    disclosure TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX credential_person ON credential (person);
+
+-- Care teams.
+CREATE TABLE team (
+    id BLOB PRIMARY KEY,
+    name TEXT NOT NULL,
+    state BIGINT NOT NULL DEFAULT 1, -- 1 active, 2 closed
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL DEFAULT 1
+) WITHOUT ROWID;
+
+-- Signed rosters, all of them.
+CREATE TABLE roster (
+    team BLOB NOT NULL REFERENCES team (id),
+    serial BIGINT NOT NULL,
+    record TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    recipient BLOB NOT NULL,
+    recipient_id BLOB NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (team, serial)
+) WITHOUT ROWID;
+CREATE INDEX roster_recipient ON roster (recipient_id);
+
+-- Who is in a team now: derived from its newest roster in the transaction
+-- that accepts it.
+CREATE TABLE team_member (
+    team BLOB NOT NULL REFERENCES team (id),
+    person BLOB NOT NULL REFERENCES person (id),
+    PRIMARY KEY (team, person)
+) WITHOUT ROWID;
+CREATE INDEX team_member_person ON team_member (person);
+
+-- The team's identity, sealed to each member, for each roster.
+CREATE TABLE team_key (
+    team BLOB NOT NULL,
+    serial BIGINT NOT NULL,
+    person BLOB NOT NULL,
+    sealed BLOB NOT NULL,          -- age file
+    PRIMARY KEY (team, serial, person)
+) WITHOUT ROWID;
+
+-- Patients: one row for each person with that role. Ends with retention.
+CREATE TABLE patient (
+    person BLOB PRIMARY KEY REFERENCES person (id),
+    key_enc BLOB NOT NULL,         -- the patient key, under the vault key; NULLed bytes when shredded
+    name_index BLOB NOT NULL,      -- [P] keyed hash
+    birth_enc BLOB NOT NULL,       -- [P] patient key
+    language TEXT NOT NULL,        -- BCP 47
+    identity_enc BLOB NOT NULL,    -- [P] patient key: document seen, by whom, when (JSON)
+    merged_into BLOB,
+    ended_at_ms BIGINT,
+    created_by BLOB NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    version BIGINT NOT NULL DEFAULT 1 -- grows with every change of a fact about this patient
+) WITHOUT ROWID;
+CREATE INDEX patient_name ON patient (name_index);
+
+-- Ways to reach a patient.
+CREATE TABLE address (
+    patient BLOB NOT NULL REFERENCES patient (person),
+    kind TEXT NOT NULL,            -- email, phone
+    address_enc BLOB NOT NULL,     -- [P] patient key
+    address_index BLOB NOT NULL,   -- [P] keyed hash
+    changed_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (patient, kind)
+) WITHOUT ROWID;
+CREATE INDEX address_index ON address (address_index);
+
+-- Professional services: the evidence of an established relationship.
+CREATE TABLE visit (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL REFERENCES patient (person),
+    clinician BLOB NOT NULL REFERENCES person (id),
+    specialty TEXT NOT NULL,       -- the clinician's when it took place
+    subspecialty TEXT NOT NULL,
+    date_days BIGINT NOT NULL,
+    kind TEXT NOT NULL,            -- in-person, telehealth
+    code TEXT NOT NULL DEFAULT '', -- CPT or other service code
+    recorded_by BLOB NOT NULL,
+    recorded_at_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX visit_patient ON visit (patient, date_days);
+
+-- People who may act for a patient.
+CREATE TABLE representative (
+    patient BLOB NOT NULL REFERENCES patient (person),
+    person BLOB NOT NULL REFERENCES person (id),
+    authority TEXT NOT NULL,       -- parent, guardian, power-of-attorney, other
+    until_days BIGINT,             -- last day; NULL: open
+    ended_at_ms BIGINT,
+    recorded_by BLOB NOT NULL,
+    recorded_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (patient, person)
+) WITHOUT ROWID;
+CREATE INDEX representative_person ON representative (person);
+
+-- What a patient asked not to happen.
+CREATE TABLE restriction (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL REFERENCES patient (person),
+    kind TEXT NOT NULL,            -- no-messages, no-email-notice, no-sms-notice, not-team
+    team BLOB,
+    note_enc BLOB,                 -- [P] patient key
+    recorded_by BLOB NOT NULL,
+    recorded_at_ms BIGINT NOT NULL,
+    ended_at_ms BIGINT
+) WITHOUT ROWID;
+CREATE INDEX restriction_patient ON restriction (patient);
+
+-- Overrides of not-established, each waiting for review.
+CREATE TABLE break_glass (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL REFERENCES patient (person),
+    clinician BLOB NOT NULL REFERENCES person (id),
+    reason_enc BLOB NOT NULL,      -- [P] patient key
+    at_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX break_glass_patient ON break_glass (patient, clinician);
+
+-- The wording patients agree to: never changed, only superseded.
+CREATE TABLE terms (
+    id TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    language TEXT NOT NULL,
+    hash BLOB NOT NULL,            -- SHA-256 of the text
+    text TEXT NOT NULL,            -- UTF-8
+    effective_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (id, version, language)
+) WITHOUT ROWID;
+
+-- Consents, refusals and withdrawals: nothing is overwritten. Six years and
+-- more after the last one counted.
+CREATE TABLE consent (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL REFERENCES patient (person),
+    seq BIGINT NOT NULL,           -- 1, 2, … per patient; the highest is the latest
+    decision BIGINT NOT NULL,      -- enum pst_consent_decision
+    purposes BIGINT NOT NULL,      -- bit mask of enum pst_purpose
+    terms_id TEXT NOT NULL,
+    terms_version BIGINT NOT NULL,
+    language TEXT NOT NULL,
+    expires_at_ms BIGINT,
+    at_ms BIGINT NOT NULL,         -- signed time
+    recorded_at_ms BIGINT NOT NULL,
+    recorded_by BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    record_enc BLOB NOT NULL,      -- [P] patient key: the signed record
+    UNIQUE (patient, seq)
+) WITHOUT ROWID;
+
+-- Exact addresses and proxies that a consent covers.
+CREATE TABLE consent_purpose (
+    consent BLOB NOT NULL REFERENCES consent (id),
+    purpose BIGINT NOT NULL,       -- enum pst_purpose
+    address_index BLOB NOT NULL,   -- [P] keyed hash of the address; for proxy the person id
+    PRIMARY KEY (consent, purpose, address_index)
+) WITHOUT ROWID;
+
+-- Conversations.
+CREATE TABLE thread (
+    id BLOB PRIMARY KEY,
+    patient BLOB REFERENCES patient (person), -- NULL: a colleague room
+    team BLOB REFERENCES team (id),
+    state BIGINT NOT NULL,         -- 0 open, 1 closed
+    assigned BLOB,
+    last_seq BIGINT NOT NULL DEFAULT 0,
+    created_by BLOB NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    changed_at_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX thread_patient ON thread (patient, changed_at_ms);
+CREATE INDEX thread_team ON thread (team, changed_at_ms);
+
+-- Members of colleague rooms.
+CREATE TABLE room_member (
+    thread BLOB NOT NULL REFERENCES thread (id),
+    person BLOB NOT NULL REFERENCES person (id),
+    PRIMARY KEY (thread, person)
+) WITHOUT ROWID;
+CREATE INDEX room_member_person ON room_member (person);
+
+-- Accepted messages, without their bodies. Retention: messages.
+CREATE TABLE message (
+    id BLOB PRIMARY KEY,
+    thread BLOB NOT NULL REFERENCES thread (id),
+    seq BIGINT NOT NULL,           -- 1, 2, … per thread
+    sender BLOB NOT NULL,
+    category BIGINT NOT NULL,      -- enum pst_category
+    sent_ms BIGINT NOT NULL,       -- sender's clock
+    accepted_ms BIGINT NOT NULL,
+    size_bytes BIGINT NOT NULL,    -- of the whole envelope
+    attachments BIGINT NOT NULL,
+    images BIGINT NOT NULL,
+    replyto BLOB,
+    via BIGINT NOT NULL DEFAULT 0, -- enum pst_via
+    hash BLOB NOT NULL,            -- SHA-256 of the whole envelope
+    event BLOB NOT NULL,           -- event.id of its acceptance
+    consent BLOB,                  -- consent.id it was accepted under
+    retracted_at_ms BIGINT,
+    retraction TEXT,               -- signed record
+    UNIQUE (thread, seq)
+) WITHOUT ROWID;
+CREATE INDEX message_sender ON message (sender, accepted_ms);
+
+-- Bodies, in parts of at most 256 KiB, so that lists read none. Part 0 is the
+-- envelope's three lines and the age header, under the patient key; parts from
+-- 1 are the age payload as it came.
+CREATE TABLE body (
+    message BLOB NOT NULL,
+    part BIGINT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (message, part)
+);
+
+-- Parts of large uploads before their verdict; swept at start and when over.
+CREATE TABLE staging (
+    upload BLOB NOT NULL,
+    part BIGINT NOT NULL,
+    person BLOB NOT NULL,
+    at_ms BIGINT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (upload, part)
+);
+CREATE INDEX staging_person ON staging (person);
+
+-- The keys a message was sealed to, in the order of its header.
+CREATE TABLE message_key (
+    message BLOB NOT NULL,
+    position BIGINT NOT NULL,
+    key_id BLOB NOT NULL,
+    PRIMARY KEY (message, position)
+) WITHOUT ROWID;
+
+-- Who fetched and who opened which message.
+CREATE TABLE receipt (
+    message BLOB NOT NULL,
+    person BLOB NOT NULL,
+    fetched_at_ms BIGINT NOT NULL,
+    opened_at_ms BIGINT,
+    record TEXT,                   -- signed record "opened"
+    PRIMARY KEY (message, person)
+) WITHOUT ROWID;
+
+-- Drafts, sealed to their owner; replaced at will, swept when sent.
+CREATE TABLE draft (
+    thread BLOB NOT NULL,
+    person BLOB NOT NULL,
+    version BIGINT NOT NULL,
+    changed_at_ms BIGINT NOT NULL,
+    bytes BLOB NOT NULL,           -- age file
+    PRIMARY KEY (thread, person)
+);
+
+-- Contacts by personal channels that were sent back into the safe one.
+CREATE TABLE redirect (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL REFERENCES patient (person),
+    clinician BLOB NOT NULL,
+    channel BIGINT NOT NULL,       -- enum pst_channel
+    address_index BLOB,            -- [P] keyed hash, never the address
+    thread BLOB,
+    at_ms BIGINT NOT NULL,
+    event BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX redirect_patient ON redirect (patient, at_ms);
+CREATE INDEX redirect_clinician ON redirect (clinician, at_ms);
+
+-- Content-free notices that wait for the courier.
+CREATE TABLE notice (
+    id BLOB PRIMARY KEY,
+    patient BLOB NOT NULL,
+    person BLOB NOT NULL,          -- whom to tell
+    thread BLOB NOT NULL,
+    kind TEXT NOT NULL,            -- email, sms
+    state BIGINT NOT NULL,         -- 0 waiting, 1 sent, 2 failed, 3 dropped
+    created_at_ms BIGINT NOT NULL,
+    next_at_ms BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX notice_waiting ON notice (next_at_ms) WHERE state = 0;
+CREATE INDEX notice_thread ON notice (thread, person) WHERE state = 0;
+
+-- The record: one content-free line an event, in the order they committed.
+CREATE TABLE event (
+    id BLOB PRIMARY KEY,
+    line TEXT NOT NULL,            -- canonical JSON, at most 4 KiB
+    leaf BIGINT                    -- index in the Merkle tree; NULL: not yet
+) WITHOUT ROWID;
+CREATE INDEX event_pending ON event (id) WHERE leaf IS NULL;
+
+-- Refusals of strangers, counted by code, address and minute, until their
+-- minute is over and an event tells the count.
+CREATE TABLE stranger (
+    code TEXT NOT NULL,
+    address_index BLOB NOT NULL,   -- [P] keyed hash
+    minute BIGINT NOT NULL,        -- minutes since 1970
+    count BIGINT NOT NULL,
+    PRIMARY KEY (code, address_index, minute)
+) WITHOUT ROWID;
