@@ -107,6 +107,14 @@ enum pst_err pst_buf_printf(struct pst_buf *buf, const char *format, ...)
     return PST_OK;
 }
 
+void pst_buf_truncate(struct pst_buf *buf, size_t len)
+{
+    if (len >= buf->len)
+        return;
+    buf->len = len;
+    buf->bytes[len] = 0;
+}
+
 void pst_buf_consume(struct pst_buf *buf, size_t len)
 {
     if (len > buf->len)

@@ -62,6 +62,9 @@ PST_MUST_CHECK enum pst_err pst_buf_printf(struct pst_buf *buf, const char *form
 /* Room for len more bytes at *ret_at, counted as appended at once. */
 PST_MUST_CHECK enum pst_err pst_buf_extend(struct pst_buf *buf, size_t len, uint8_t **ret_at);
 
+/* Shortens it to len bytes, when it holds more; what is cut off is not wiped. */
+void pst_buf_truncate(struct pst_buf *buf, size_t len);
+
 /* Drops len bytes (at most buf->len) from the front. */
 void pst_buf_consume(struct pst_buf *buf, size_t len);
 
