@@ -1,0 +1,105 @@
+/*
+ * A role: what every process of posternd is given at its start, and how it is
+ * told to stop and to read its configuration anew.
+ *
+ * posternd run starts one process per role and talks to each over a control
+ * socket; posternd run --role X has signals alone. Both look the same here:
+ * one descriptor to poll and one word to read from it. The main thread of a
+ * role uses this; other threads only pst_role_alive.
+ */
+#ifndef POSTERN_SERVER_ROLE_H
+#define POSTERN_SERVER_ROLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "postern/err.h"
+#include "server/handover/handover.h"
+
+struct pst_config;
+
+enum pst_role {
+    PST_ROLE_DOOR = 1,
+    PST_ROLE_WEB,
+    PST_ROLE_MAIL,
+    PST_ROLE_COURIER,
+    PST_ROLE_KEEPER,
+    PST_ROLE__MAX
+};
+
+/* Static, "door" and the like; "supervisor" for 0. */
+const char *pst_role_name(enum pst_role role);
+
+/* PST_OK; PST_ERR_INVALID when no role is called so. */
+PST_MUST_CHECK enum pst_err pst_role_parse(const char *name, enum pst_role *ret_role);
+
+/* HTTPS, submission, inbound, each on a few addresses. */
+#define PST_ROLE_LISTENERS_MAX ((size_t)24)
+
+struct pst_role_listener {
+    int fd; /* listening, non-blocking */
+    enum pst_listener_kind kind;
+};
+
+/* Certificate, key and, with client certificates, their authorities: open files. */
+struct pst_role_tls_files {
+    int certificate;
+    int key;
+    int authorities; /* or -1 */
+};
+
+/*
+ * Owned by whoever started the role; every descriptor in it stays open while
+ * the role runs. -1 stands for what this role has not.
+ */
+struct pst_role_start {
+    enum pst_role role;
+    bool supervised;
+    const char *config_path;         /* for reading it anew */
+    const struct pst_config *config; /* what this role may know of it */
+    int control;                     /* readable when pst_role_word has something to say */
+    int handover;                    /* door: where streams go; web: where they come from */
+    int local;                       /* web: listening Unix socket for the mail role */
+    struct pst_role_listener listeners[PST_ROLE_LISTENERS_MAX]; /* door */
+    size_t listener_count;
+    int run_dir; /* folder for sockets and ports.json, O_PATH */
+
+    /* Between role.c and the supervisor. */
+    int signals;
+    int supervisor;
+};
+
+enum pst_role_word {
+    PST_ROLE_WORD_NONE = 0,
+    PST_ROLE_WORD_STOP,   /* take nothing new, finish what is in flight, return */
+    PST_ROLE_WORD_RELOAD, /* read the configuration anew, drop no connection */
+};
+
+/* Opens control; supervisor is the inherited socket or -1. Blocks the signals it reads. */
+PST_MUST_CHECK enum pst_err pst_role_control_open(struct pst_role_start *start, int supervisor);
+void pst_role_control_close(struct pst_role_start *start);
+
+/*
+ * The next word, without waiting. With RELOAD, *ret_files is given the open TLS
+ * files where the supervisor sent any (to the door alone), else three times -1.
+ * A supervisor that is gone is a STOP.
+ */
+enum pst_role_word pst_role_word_read(const struct pst_role_start *start,
+                                      struct pst_role_tls_files *ret_files);
+
+/* "I serve now": to the supervisor, or to systemd. Once. */
+void pst_role_ready(const struct pst_role_start *start);
+
+/* "I still do": at least every PST_ROLE_ALIVE_S seconds from the main loop. */
+void pst_role_alive(const struct pst_role_start *start);
+
+/* A role that was not heard of for three times this is ended and started anew. */
+#define PST_ROLE_ALIVE_S 10
+
+/*
+ * How long a role may take from STOP to its end before it is ended by force:
+ * requests in flight are bounded by it. The supervisor waits a little longer.
+ */
+#define PST_ROLE_DRAIN_S 20
+
+#endif
