@@ -11,20 +11,20 @@
 #include "server/role/notify.h"
 
 static const char *const names[PST_ROLE__MAX] = {
-    [0] = "supervisor",          [PST_ROLE_DOOR] = "door",       [PST_ROLE_WEB] = "web",
-    [PST_ROLE_MAIL] = "mail",    [PST_ROLE_COURIER] = "courier", [PST_ROLE_KEEPER] = "keeper",
+    [0] = "supervisor",       [PST_ROLE_DOOR] = "door",       [PST_ROLE_WEB] = "web",
+    [PST_ROLE_MAIL] = "mail", [PST_ROLE_COURIER] = "courier", [PST_ROLE_KEEPER] = "keeper",
 };
 
-const char *pst_role_name(enum pst_role role)
+const char *pst_process_name(enum pst_process role)
 {
     return (unsigned)role < PST_ROLE__MAX ? names[role] : "unknown";
 }
 
-enum pst_err pst_role_parse(const char *name, enum pst_role *ret_role)
+enum pst_err pst_process_parse(const char *name, enum pst_process *ret_role)
 {
     for (unsigned i = 1; i < PST_ROLE__MAX; i++) {
         if (strcmp(name, names[i]) == 0) {
-            *ret_role = (enum pst_role)i;
+            *ret_role = (enum pst_process)i;
             return PST_OK;
         }
     }

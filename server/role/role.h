@@ -18,7 +18,7 @@
 
 struct pst_config;
 
-enum pst_role {
+enum pst_process {
     PST_ROLE_DOOR = 1,
     PST_ROLE_WEB,
     PST_ROLE_MAIL,
@@ -28,10 +28,10 @@ enum pst_role {
 };
 
 /* Static, "door" and the like; "supervisor" for 0. */
-const char *pst_role_name(enum pst_role role);
+const char *pst_process_name(enum pst_process role);
 
 /* PST_OK; PST_ERR_INVALID when no role is called so. */
-PST_MUST_CHECK enum pst_err pst_role_parse(const char *name, enum pst_role *ret_role);
+PST_MUST_CHECK enum pst_err pst_process_parse(const char *name, enum pst_process *ret_role);
 
 /* HTTPS, submission, inbound, each on a few addresses. */
 #define PST_ROLE_LISTENERS_MAX ((size_t)24)
@@ -53,7 +53,7 @@ struct pst_role_tls_files {
  * the role runs. -1 stands for what this role has not.
  */
 struct pst_role_start {
-    enum pst_role role;
+    enum pst_process role;
     bool supervised;
     const char *config_path;         /* for reading it anew */
     const struct pst_config *config; /* what this role may know of it */

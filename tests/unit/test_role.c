@@ -17,14 +17,14 @@
 
 START_TEST(knows_its_roles)
 {
-    enum pst_role role = 0;
+    enum pst_process role = 0;
     for (unsigned i = 1; i < PST_ROLE__MAX; i++) {
-        ck_assert_int_eq(pst_role_parse(pst_role_name(i), &role), PST_OK);
+        ck_assert_int_eq(pst_process_parse(pst_process_name(i), &role), PST_OK);
         ck_assert_uint_eq(role, i);
     }
-    ck_assert_int_eq(pst_role_parse("supervisor", &role), PST_ERR_INVALID);
-    ck_assert_int_eq(pst_role_parse("", &role), PST_ERR_INVALID);
-    ck_assert_str_eq(pst_role_name(PST_ROLE__MAX), "unknown");
+    ck_assert_int_eq(pst_process_parse("supervisor", &role), PST_ERR_INVALID);
+    ck_assert_int_eq(pst_process_parse("", &role), PST_ERR_INVALID);
+    ck_assert_str_eq(pst_process_name(PST_ROLE__MAX), "unknown");
 }
 END_TEST
 
