@@ -1,0 +1,144 @@
+/*
+ * The store: everything Postern keeps, behind verbs of the domain.
+ *
+ * For web, courier, keeper, export and the tools of posternd; door and mail
+ * never link it. Only server/store/ holds SQL (sql.h); everybody else calls
+ * the verbs of server/store/<domain>.h inside an operation:
+ *
+ *     static enum pst_err end_session(struct pst_tx *tx, void *ctx);
+ *     r = pst_store_write(store, end_session, &ctx);
+ *
+ * An operation runs inside one transaction: what it returns decides whether
+ * the transaction commits (PST_OK) or leaves no trace (anything else). It may
+ * be run again from the start, so it sets all it gives in ctx anew each time,
+ * touches nothing else, sends nothing, and reads time and random bytes from
+ * ctx. A refusal that must be recorded is no error: the operation writes its
+ * event, says so in ctx and returns PST_OK.
+ *
+ * Threads: all of it from any thread, open and close from one. The store never
+ * encrypts or decrypts (vault.h) and never logs.
+ */
+#ifndef POSTERN_SERVER_STORE_STORE_H
+#define POSTERN_SERVER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/err.h"
+
+/* Who opened it: decides which statements are there (statements.def). */
+enum pst_store_role {
+    PST_STORE_WEB,
+    PST_STORE_COURIER,
+    PST_STORE_KEEPER,
+    PST_STORE_TOOL, /* posternd init, check, migrate, backup */
+    PST_STORE__MAX
+};
+
+/* Why a store could not be opened, in words for an operator. Never personal. */
+#define PST_STORE_PROBLEM_SIZE 256
+struct pst_store_problem {
+    char text[PST_STORE_PROBLEM_SIZE];
+};
+
+struct pst_store;
+struct pst_tx;
+
+typedef enum pst_err (*pst_store_fn)(struct pst_tx *tx, void *ctx);
+
+/*
+ * Open a store that was made and brought up to date by pst_store_migrate.
+ *
+ *   url          "sqlite:/absolute/path"; "postgresql://…" is not in this build
+ *   ret_store    given; release with pst_store_close
+ *   ret_problem  may be NULL; filled on failure
+ *
+ * Prepares every statement of the role: one that does not fit the schema makes
+ * the opening fail. Starts the writer's thread.
+ * PST_OK; PST_ERR_INVALID (url); PST_ERR_UNSUPPORTED (engine not in this
+ * build, or the store's version is not this program's); PST_ERR_NOT_FOUND (no
+ * such file); PST_ERR_STORE; PST_ERR_BUSY; PST_ERR_NOMEM.
+ */
+PST_MUST_CHECK enum pst_err pst_store_open(const char *url, enum pst_store_role role,
+                                           struct pst_store **ret_store,
+                                           struct pst_store_problem *ret_problem);
+
+/* Finishes the jobs that wait, ends the writer, closes. Accepts NULL; leaves NULL. */
+void pst_store_close(struct pst_store **store);
+
+/*
+ * Run fn in one read transaction: all its reads see one moment. Never waits
+ * for a writer. Returns what fn returns, or PST_ERR_STORE, PST_ERR_NOMEM.
+ */
+PST_MUST_CHECK enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx);
+
+/*
+ * Run fn in a write transaction and wait until it is durable. It shares its
+ * commit with whatever else waits. Not from a job's done().
+ *
+ * Returns what fn returned when that is not PST_OK (nothing was written);
+ * PST_OK: durable; PST_ERR_BUSY: another process kept the store or the queue
+ * is full, nothing written; PST_ERR_STORE: the commit failed and may or may not
+ * have happened: only a look can tell.
+ */
+PST_MUST_CHECK enum pst_err pst_store_write(struct pst_store *store, pst_store_fn fn, void *ctx);
+
+/*
+ * A write whose caller does not wait. The caller owns it and keeps it, and
+ * ctx, until done was called; the first three members are theirs to fill.
+ */
+struct pst_store_job {
+    pst_store_fn fn;
+    void *ctx;
+    /*
+     * Called once, on the writer's thread, after the commit is durable (result
+     * as pst_store_write returns it). Must not wait for anything; may free job
+     * and submit others.
+     */
+    void (*done)(struct pst_store_job *job, enum pst_err result);
+    /* The store's own. */
+    enum pst_err result;
+    struct pst_store_job *next;
+};
+
+/* Most jobs that wait at once; beyond it the answer is "busy", not more memory. */
+#define PST_STORE_QUEUE_MAX 4096
+/* Most jobs one commit carries: a group's latency stays in milliseconds. */
+#define PST_STORE_GROUP_MAX 64
+
+/* PST_OK: done will be called. PST_ERR_BUSY: the queue is full, job not taken. */
+PST_MUST_CHECK enum pst_err pst_store_submit(struct pst_store *store, struct pst_store_job *job);
+
+/* Since opening. */
+struct pst_store_counters {
+    uint64_t jobs;        /* run to a result */
+    uint64_t groups;      /* transactions begun for them */
+    uint64_t commits;     /* of those, committed */
+    uint64_t reruns;      /* groups run again with savepoints after a job failed */
+    uint64_t busy_waits;  /* steps spent waiting for other processes */
+    uint64_t checkpoints; /* write-ahead log brought into the file while idle */
+    uint64_t readers;     /* reading connections opened */
+};
+void pst_store_counters(struct pst_store *store, struct pst_store_counters *ret_counters);
+
+/*
+ * Make the store if there is none (mode 0660) and apply the migrations it
+ * lacks, each in a transaction. Only while no role runs.
+ *   ret_from, ret_to  versions before and after; 0: was empty. May be NULL
+ * PST_OK, also when nothing was to be done; PST_ERR_UNSUPPORTED: the store is
+ * newer than this program, or one of its migrations differs from this
+ * program's; else as pst_store_open.
+ */
+PST_MUST_CHECK enum pst_err pst_store_migrate(const char *url, int *ret_from, int *ret_to,
+                                              struct pst_store_problem *ret_problem);
+
+/*
+ * The store's version and the one this program knows, and an integrity check
+ * of the file, for posternd check. PST_OK when they agree and it is whole;
+ * PST_ERR_UNSUPPORTED when they differ; PST_ERR_NOT_FOUND; PST_ERR_STORE.
+ */
+PST_MUST_CHECK enum pst_err pst_store_version_check(const char *url, int *ret_have, int *ret_know,
+                                                    struct pst_store_problem *ret_problem);
+
+#endif
