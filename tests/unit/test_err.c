@@ -19,7 +19,7 @@ END_TEST
 START_TEST(unknown_error_is_a_bug)
 {
     ck_assert_int_eq(pst_err_class((enum pst_err)4711), PST_ERR_CLASS_BUG);
-    ck_assert_int_eq(pst_err_http((enum pst_err) -1), 500);
+    ck_assert_int_eq(pst_err_http((enum pst_err) - 1), 500);
 }
 END_TEST
 
