@@ -1,0 +1,216 @@
+"""A gateway on loopback for the demo, the end-to-end tests and the benchmarks.
+
+Gateway lays out a folder (certificates, configuration, data), starts
+`posternd run` on a free port, waits until it serves, kills roles, stops it by
+process id. Client is one signed-in profile of the real `postern`.
+"""
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from http.client import HTTPSConnection
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+ORIGIN = "messages.clinic.example"
+# A role restarts with back-off; under sanitizers everything takes its time.
+READY_S = 60
+# Users of the roles when run as root: numbers that no account needs to have.
+FIRST_UID = 64200
+ROLES = ("door", "web", "mail", "courier", "keeper")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=READY_S):
+    """Waits for the condition, not for luck; answers what it answered."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+def build_folder():
+    """The folder of the programs under test: $POSTERN_BUILD, else ./dev build's."""
+    return Path(os.environ.get("POSTERN_BUILD", TOP / "build"))
+
+
+class Gateway:
+    """Programs are looked for where meson puts them, and in the folder itself."""
+
+    def __init__(self, folder, port=None, extra="", build=None):
+        self.build = Path(build or build_folder())
+        self.folder = Path(folder)
+        self.port = port or free_port()
+        self.extra = extra
+        self.process = None
+        self.config = self.folder / "postern.conf"
+        self.ca = self.folder / "certs" / "ca.crt"
+        self.data = self.folder / "data"
+        self.log = self.folder / "posternd.log"
+
+    def program(self, name):
+        inside = self.build / {"posternd": "server", "postern": "client/cli"}.get(name, "") / name
+        return inside if inside.exists() else self.build / name
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.port}"
+
+    def lay_out(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        subprocess.run([TOP / "certs" / "make-dev-ca.sh", self.folder / "certs"], check=True,
+                       capture_output=True)
+        self.data.mkdir(exist_ok=True)
+        self.write_config()
+
+    def users(self):
+        if os.geteuid() != 0:
+            return ""
+        lines = [f'  {role} = {FIRST_UID + i};' for i, role in enumerate(ROLES)]
+        return "users: {\n  group = %d;\n%s\n};\n" % (FIRST_UID, "\n".join(lines))
+
+    def write_config(self):
+        self.config.write_text(f'''# A throw-away practice on loopback.
+origin = "{ORIGIN}";
+store = "sqlite:{self.data}/postern.db";
+data = "{self.data}";
+https: {{
+  listen = [ "127.0.0.1:{self.port}" ];
+  certificate = "{self.folder}/certs/server.crt";
+  key = "{self.folder}/certs/server.key";
+}};
+practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-time = "2d"; }};
+{self.users()}{self.extra}''')
+
+    def posternd(self, *args, check=True):
+        return subprocess.run([self.program("posternd"), *map(str, args)], capture_output=True,
+                              text=True, check=check)
+
+    def init(self, records_key):
+        """Makes store and keys; answers the first administrator's link."""
+        done = self.posternd("init", "-c", self.config, "--records-key", records_key)
+        return next(word for word in done.stdout.split() if word.startswith("https://"))
+
+    def start(self):
+        log = self.log.open("ab")
+        self.process = subprocess.Popen(
+            [self.program("posternd"), "run", "-c", self.config], stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        wait_until(self.serving, "the gateway to serve")
+
+    def serving(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"posternd ended with {self.process.returncode}:\n" +
+                               self.log.read_text()[-2000:])
+        with contextlib.suppress(OSError, ssl.SSLError):
+            return self.request("GET", "/healthz")[0] == 200
+        return False
+
+    def roles(self):
+        """Process ids by role, as the supervisor's children show them."""
+        found = {}
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for pid in task.read_text().split():
+                with contextlib.suppress(OSError):
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                    if "--role" in words:
+                        found[words[words.index("--role") + 1]] = int(pid)
+        return found
+
+    def kill(self, role, sign=signal.SIGKILL):
+        pid = self.roles().get(role)
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        return pid
+
+    def stop(self, sign=signal.SIGTERM):
+        if self.process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            if sign == signal.SIGKILL:
+                os.killpg(self.process.pid, sign)
+            else:
+                self.process.send_signal(sign)
+        try:
+            status = self.process.wait(READY_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            status = self.process.wait()
+        self.process = None
+        return status
+
+    def tls(self):
+        return ssl.create_default_context(cafile=self.ca)
+
+    def connect(self, timeout=READY_S):
+        return HTTPSConnection("localhost", self.port, timeout=timeout, context=self.tls())
+
+    def request(self, method, path, body=None, headers=None, token=None, connection=None):
+        """One request; answers status, headers and body (JSON decoded where it is)."""
+        own = connection is None
+        connection = connection or self.connect()
+        headers = dict(headers or {})
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            if "json" in (answer.getheader("Content-Type") or ""):
+                content = json.loads(content)
+            return answer.status, answer.headers, content
+        finally:
+            if own:
+                connection.close()
+
+
+class Client:
+    """One person's `postern`, with a state folder shared by all profiles."""
+
+    def __init__(self, gateway, profile):
+        self.gateway = gateway
+        self.profile = profile
+        self.folder = gateway.folder / "people"
+        self.folder.mkdir(exist_ok=True)
+        self.passphrase_file = self.folder / f"{profile}.passphrase"
+        self.totp_file = self.folder / f"{profile}.totp"
+        self.environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(gateway.folder / "state"),
+            "POSTERN_SERVER": gateway.url,
+            "POSTERN_CA": str(gateway.ca),
+            "POSTERN_PASSPHRASE_FILE": str(self.passphrase_file),
+        }
+
+    def run(self, *args, text=None, check=True):
+        done = subprocess.run(
+            [self.gateway.program("postern"), "--profile", self.profile, *map(str, args)],
+            input=text, capture_output=True, text=True, env=self.environment,
+            cwd=self.folder, timeout=300)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"postern {' '.join(map(str, args))} ended with "
+                               f"{done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def json(self, *args, text=None, check=True):
+        done = self.run("--json", *args, text=text, check=check)
+        return json.loads(done.stdout) if done.stdout.strip() else {}
