@@ -340,6 +340,7 @@ CREATE TABLE message (
     hash BLOB NOT NULL,            -- SHA-256 of the whole envelope
     event BLOB NOT NULL,           -- event.id of its acceptance
     consent BLOB,                  -- consent.id it was accepted under
+    answered_at_ms BIGINT,         -- first accepted answer to it
     retracted_at_ms BIGINT,
     retraction TEXT,               -- signed record
     UNIQUE (thread, seq)
@@ -422,7 +423,7 @@ CREATE TABLE notice (
     tries BIGINT NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX notice_waiting ON notice (next_at_ms) WHERE state = 0;
-CREATE INDEX notice_thread ON notice (thread, person) WHERE state = 0;
+CREATE INDEX notice_thread ON notice (thread, person);
 
 -- The record: one content-free line an event, in the order they committed.
 CREATE TABLE event (
