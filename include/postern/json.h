@@ -93,7 +93,8 @@ struct pst_json_member {
 /*
  * Decode an object into a struct; members the table does not name are refused.
  *
- *   ret_struct   zeroed first, then filled; unspecified on failure
+ *   ret_struct   the fields the table names are zeroed, then filled;
+ *                unspecified on failure
  *   ret_present  bit i set: member i was there. May be NULL
  *   ret_wrong    on failure, the name of the member that is wrong, missing or
  *                unknown: borrowed from the table or, if unknown, from json;
@@ -108,7 +109,7 @@ PST_MUST_CHECK enum pst_err pst_json_decode(const json_t *json,
 
 /*
  * The other way: an object of those members whose bit in present is set.
- * Arrays and objects are borrowed from the struct and shared (their count of
+ * Arrays and objects are shared with the struct (their count of
  * references rises). Given. PST_ERR_INVALID for a NULL text or array.
  */
 PST_MUST_CHECK enum pst_err pst_json_encode(const void *from, const struct pst_json_member *members,

@@ -19,7 +19,7 @@ struct pst_random {
 /* The operating system's, by libsodium (getrandom). Static, never NULL. */
 const struct pst_random *pst_random_system(void);
 
-/* random->fill, for short. */
+/* random->fill, for short. random NULL: the system's. */
 void pst_random_fill(const struct pst_random *random, void *ret_bytes, size_t len);
 
 #endif
