@@ -49,8 +49,7 @@ void pst_age_sealer_free(struct pst_age_sealer **sealer);
 struct pst_age_opener;
 
 /* keys and what they point to are borrowed until the header is complete. Given. */
-PST_MUST_CHECK enum pst_err pst_age_opener_new(const struct pst_age_keys *keys,
-                                               struct pst_sink out,
+PST_MUST_CHECK enum pst_err pst_age_opener_new(const struct pst_age_keys *keys, struct pst_sink out,
                                                struct pst_age_opener **ret_opener);
 
 /*
@@ -84,8 +83,7 @@ void pst_age_opener_free(struct pst_age_opener **opener);
 PST_MUST_CHECK enum pst_err pst_age_seal_buf(const struct pst_age_sealing *sealing,
                                              struct pst_bytes plaintext, struct pst_buf *out,
                                              struct pst_secret **ret_file_key);
-PST_MUST_CHECK enum pst_err pst_age_open_buf(const struct pst_age_keys *keys,
-                                             struct pst_bytes file, struct pst_buf *out,
-                                             struct pst_secret **ret_file_key);
+PST_MUST_CHECK enum pst_err pst_age_open_buf(const struct pst_age_keys *keys, struct pst_bytes file,
+                                             struct pst_buf *out, struct pst_secret **ret_file_key);
 
 #endif

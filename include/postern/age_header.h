@@ -133,9 +133,11 @@ PST_MUST_CHECK enum pst_err pst_age_header_check_mac(struct pst_bytes bytes,
  * PST_OK; PST_ERR_CRYPTO when it has others, more, fewer, or in another order;
  * PST_ERR_INVALID; PST_ERR_NOMEM.
  */
-PST_MUST_CHECK enum pst_err pst_age_header_check_stanzas(
-    struct pst_bytes bytes, const struct pst_age_header *header,
-    const struct pst_secret *file_key, const struct pst_age_recipient *recipients, size_t count);
+PST_MUST_CHECK enum pst_err pst_age_header_check_stanzas(struct pst_bytes bytes,
+                                                         const struct pst_age_header *header,
+                                                         const struct pst_secret *file_key,
+                                                         const struct pst_age_recipient *recipients,
+                                                         size_t count);
 
 /* ---- with an identity or passphrase ----------------------------------- */
 

@@ -60,8 +60,7 @@ PST_MUST_CHECK enum pst_err pst_age_recipient_parse(struct pst_bytes text,
 void pst_age_recipient_format(const struct pst_age_recipient *recipient,
                               char ret_text[PST_AGE_RECIPIENT_CHARS + 1]);
 
-bool pst_age_recipient_equal(const struct pst_age_recipient *a,
-                             const struct pst_age_recipient *b);
+bool pst_age_recipient_equal(const struct pst_age_recipient *a, const struct pst_age_recipient *b);
 
 /* The identities of a key file, owned. */
 struct pst_age_identities {
