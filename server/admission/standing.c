@@ -2,7 +2,6 @@
  * From raw values to a standing: each member by itself, so that each can be
  * tested at its boundaries apart from the rules.
  */
-#include "postern/established.h"
 #include "server/admission/admission.h"
 
 /* TLS 1.2 and 1.3 as their ClientHello counts them (RFC 5246, RFC 8446). */
@@ -47,13 +46,6 @@ enum pst_admit_passage pst_admit_passage_of(enum pst_channel channel)
 int64_t pst_admit_day_end_ms(int64_t last_day)
 {
     return (last_day + 1) * PST_DAY_MS;
-}
-
-int64_t pst_admit_established_until_ms(const struct pst_date *visit)
-{
-    struct pst_date last = *visit;
-    pst_established_until(visit, &last);
-    return pst_admit_day_end_ms(pst_date_days(&last));
 }
 
 enum pst_admit_credential pst_admit_credential_of(bool active, bool checked, int64_t until_ms,
