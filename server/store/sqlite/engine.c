@@ -1,0 +1,103 @@
+#include <stdatomic.h>
+
+#include "server/store/sqlite/sqlite.h"
+
+/*
+ * Pages in the write-ahead log after which it is brought into the file: when
+ * quiet, early, so that readers and restarts stay fast; under load only once
+ * it is large, since the writer waits for two syncs meanwhile.
+ */
+#define WAL_PAGES_QUIET 256
+#define WAL_PAGES_LOAD 16384
+
+extern const struct pst_migration pst_migrations_sqlite[];
+extern const size_t pst_migrations_sqlite_count;
+
+static enum pst_err begin(struct pst_connection *connection, bool write)
+{
+    return pst_sqlite_control(connection, write ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN);
+}
+
+static void rollback(struct pst_connection *connection)
+{
+    if (sqlite3_get_autocommit(connection->db) == 0)
+        (void)pst_sqlite_control(connection, CONTROL_ROLLBACK);
+}
+
+static enum pst_err commit(struct pst_connection *connection)
+{
+    enum pst_err r = pst_sqlite_control(connection, CONTROL_COMMIT);
+    if (r != PST_OK) {
+        rollback(connection);
+        return PST_ERR_STORE;
+    }
+    (void)pst_sqlite_checkpoint(connection, WAL_PAGES_LOAD);
+    return PST_OK;
+}
+
+static enum pst_err savepoint(struct pst_connection *connection)
+{
+    return pst_sqlite_control(connection, CONTROL_SAVEPOINT);
+}
+
+static enum pst_err release(struct pst_connection *connection)
+{
+    return pst_sqlite_control(connection, CONTROL_RELEASE);
+}
+
+/* Rolls back to the savepoint and ends it. */
+static enum pst_err rollback_to(struct pst_connection *connection)
+{
+    enum pst_err r = pst_sqlite_control(connection, CONTROL_ROLLBACK_TO);
+    return r == PST_OK ? release(connection) : r;
+}
+
+static uint64_t changes(struct pst_connection *connection)
+{
+    return (uint64_t)sqlite3_total_changes64(connection->db);
+}
+
+static bool in_transaction(struct pst_connection *connection)
+{
+    return sqlite3_get_autocommit(connection->db) == 0;
+}
+
+static bool idle(struct pst_connection *connection)
+{
+    return pst_sqlite_checkpoint(connection, WAL_PAGES_QUIET);
+}
+
+static uint64_t busy_waits(struct pst_connection *connection)
+{
+    return atomic_load(&connection->busy_waits);
+}
+
+const struct pst_engine pst_engine_sqlite = {
+    .scheme = "sqlite:",
+    .migrations = pst_migrations_sqlite,
+    .migrations_count = &pst_migrations_sqlite_count,
+    .connect = pst_sqlite_connect,
+    .disconnect = pst_sqlite_disconnect,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .savepoint = savepoint,
+    .release = release,
+    .rollback_to = rollback_to,
+    .changes = changes,
+    .in_transaction = in_transaction,
+    .exec = pst_sqlite_exec,
+    .query = pst_sqlite_query,
+    .rows_next = pst_sqlite_rows_next,
+    .row_is_null = pst_sqlite_row_is_null,
+    .row_int = pst_sqlite_row_int,
+    .row_bytes = pst_sqlite_row_bytes,
+    .rows_close = pst_sqlite_rows_close,
+    .idle = idle,
+    .busy_waits = busy_waits,
+    .script = pst_sqlite_script,
+    .migration_last = pst_sqlite_migration_last,
+    .migration_hash = pst_sqlite_migration_hash,
+    .migration_record = pst_sqlite_migration_record,
+    .integrity = pst_sqlite_integrity,
+};

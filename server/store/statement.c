@@ -1,0 +1,17 @@
+#include "server/store/statement.h"
+
+#include <stdlib.h>
+
+static const struct pst_statement_def defs[PST_STMT__MAX] = {
+#define X(id, access, roles, params, columns, sql)                                                 \
+    [PST_STMT_##id] = {#id, access, roles, params, columns, sql},
+#include "server/store/statements.def"
+#undef X
+};
+
+const struct pst_statement_def *pst_statement_def(enum pst_statement statement)
+{
+    if ((unsigned)statement >= PST_STMT__MAX)
+        abort();
+    return &defs[statement];
+}
