@@ -308,6 +308,7 @@ CREATE TABLE thread (
     state BIGINT NOT NULL,         -- 0 open, 1 closed
     assigned BLOB,
     last_seq BIGINT NOT NULL DEFAULT 0,
+    size_bytes BIGINT NOT NULL DEFAULT 0, -- of all its accepted messages, for the quota
     created_by BLOB NOT NULL,
     created_at_ms BIGINT NOT NULL,
     changed_at_ms BIGINT NOT NULL
