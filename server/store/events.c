@@ -26,12 +26,12 @@ enum pst_err pst_event_get(struct pst_tx *tx, const struct pst_uuid *id, struct 
 }
 
 enum pst_err pst_stranger_count(struct pst_tx *tx, const char *code, struct pst_bytes address_index,
-                                int64_t minute)
+                                int64_t minute, int64_t count)
 {
     if (strlen(code) >= PST_STRANGER_CODE_SIZE || address_index.len != PST_STRANGER_ADDRESS_BYTES)
         return PST_ERR_INVALID;
     return pst_sql_exec(tx, PST_STMT_STRANGER_COUNT, PST_V_TEXT(code), PST_V_BYTES(address_index),
-                        PST_V_INT(minute));
+                        PST_V_INT(minute), PST_V_INT(count));
 }
 
 static enum pst_err read_stranger(struct pst_rows *rows, struct pst_stranger *ret_stranger)

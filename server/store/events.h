@@ -34,13 +34,15 @@ PST_MUST_CHECK enum pst_err pst_event_get(struct pst_tx *tx, const struct pst_uu
                                           struct pst_buf *ret_line, int64_t *ret_leaf);
 
 /*
- * Count one refusal of somebody who is not signed in.
+ * Count refusals of somebody who is not signed in.
  *   code           of the refusal, NUL-terminated
  *   address_index  keyed hash of the peer's address (vault)
  *   minute         minutes since 1970
+ *   count          so many, 1 or more
  */
 PST_MUST_CHECK enum pst_err pst_stranger_count(struct pst_tx *tx, const char *code,
-                                               struct pst_bytes address_index, int64_t minute);
+                                               struct pst_bytes address_index, int64_t minute,
+                                               int64_t count);
 
 /* Longest code that is counted, with its terminator; longest address hash. */
 #define PST_STRANGER_CODE_SIZE 32

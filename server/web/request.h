@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "postern/buf.h"
+#include "postern/event.h"
 #include "postern/json.h"
 #include "postern/names.h"
 #include "postern/refusal.h"
@@ -47,6 +48,7 @@ struct pst_caller {
     uint32_t roles; /* mask of enum pst_role, as the store says now */
     int64_t expires_at_ms;
     int64_t step_up_until_ms; /* 0: none */
+    int64_t used_at_ms;       /* as last written down */
 };
 
 struct pst_request {
@@ -181,10 +183,19 @@ PST_MUST_CHECK enum pst_err pst_request_download(struct pst_request *request, in
 /* Has an answer been set? */
 bool pst_request_answered(const struct pst_request *request);
 
+/* ---- events ---------------------------------------------------------- */
+
+/* An event of this kind, now, by the caller in the role that opened the route. */
+void pst_request_event_init(const struct pst_request *request, enum pst_event_kind kind,
+                            struct pst_event *ret_event);
+
+/* Into the record, in this transaction. PST_ERR_INVALID: our bug in the event. */
+PST_MUST_CHECK enum pst_err pst_request_event_put(struct pst_tx *tx, const struct pst_event *event);
+
 /* ---- jobs ------------------------------------------------------------ */
 
 /*
- * From upload->piece() or upload->begin() alone: run job in a write operation
+ * From upload->piece() alone: run job in a write operation
  * of its own and suspend the connection meanwhile. job may be run again; an
  * error it returns becomes the answer as with run(). At most one at a time.
  */

@@ -89,7 +89,7 @@ struct pst_route {
     uint32_t roles; /* mask; PST_WEB_PUBLIC alone for routes before sign-in */
     unsigned flags;
     enum pst_web_kind kind;
-    const char *query; /* names of allowed parameters, "limit cursor state"; NULL: none */
+    const char *query;     /* names of allowed parameters, "limit cursor state"; NULL: none */
     const char *body_type; /* RAW and upload: the media type wanted; NULL with JSON */
     size_t body_max;       /* RAW: bytes; 0: PST_JSON_MAX_BYTES */
     const struct pst_route_upload *upload;
@@ -98,8 +98,8 @@ struct pst_route {
      * Both return PST_OK, having set an answer or (prepare) not. What they
      * return else is answered by its class: NOT_FOUND and DENIED as the refusal
      * not-permitted (404), PERMANENT as bad-request, CONFLICT as conflict,
-     * TEMPORARY as the refusal unavailable; BUG ends the process. After an
-     * error of run() its transaction is rolled back.
+     * TEMPORARY and BUG as the refusal unavailable, with a line in the log. After
+     * an error of run() its transaction is rolled back.
      * prepare may be NULL.
      */
     enum pst_err (*prepare)(struct pst_request *request);

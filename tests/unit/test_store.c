@@ -468,11 +468,11 @@ static enum pst_err count_three(struct pst_tx *tx, void *ctx)
     uint8_t address[PST_STRANGER_ADDRESS_BYTES] = {7};
     (void)ctx;
     for (int i = 0; i < 3; i++) {
-        enum pst_err r = pst_stranger_count(tx, "tls-required", pst_bytes(address, 32), 100);
+        enum pst_err r = pst_stranger_count(tx, "tls-required", pst_bytes(address, 32), 100, 1);
         if (r != PST_OK)
             return r;
     }
-    return pst_stranger_count(tx, "tls-required", pst_bytes(address, 32), 101);
+    return pst_stranger_count(tx, "tls-required", pst_bytes(address, 32), 101, 1);
 }
 
 static enum pst_err take_counts(struct pst_tx *tx, void *ctx)
