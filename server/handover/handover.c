@@ -195,8 +195,7 @@ static void received_collect(struct msghdr *header, struct received *received)
             continue;
         size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count && received->count < WIRE_FDS_MAX; i++)
-            memcpy(&received->fds[received->count++], CMSG_DATA(at) + i * sizeof(int),
-                   sizeof(int));
+            memcpy(&received->fds[received->count++], CMSG_DATA(at) + i * sizeof(int), sizeof(int));
     }
 }
 

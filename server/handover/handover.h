@@ -25,11 +25,7 @@
 #define PST_TLS_1_2 0x0303u
 #define PST_TLS_1_3 0x0304u
 
-enum pst_handover_kind {
-    PST_HANDOVER_STREAM = 1,
-    PST_HANDOVER_REFUSED,
-    PST_HANDOVER__MAX
-};
+enum pst_handover_kind { PST_HANDOVER_STREAM = 1, PST_HANDOVER_REFUSED, PST_HANDOVER__MAX };
 
 enum pst_listener_kind {
     PST_LISTENER_HTTPS = 1,

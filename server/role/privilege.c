@@ -100,8 +100,8 @@ enum pst_err pst_privilege_close_from(unsigned first)
 static bool is_already(const struct pst_privilege_ids *ids)
 {
     uid_t real = 0, effective = 0, saved = 0;
-    return getresuid(&real, &effective, &saved) == 0 && real == ids->uid &&
-           effective == ids->uid && saved == ids->uid && getegid() == ids->gid;
+    return getresuid(&real, &effective, &saved) == 0 && real == ids->uid && effective == ids->uid &&
+           saved == ids->uid && getegid() == ids->gid;
 }
 
 /* Trusts nothing it did itself: a drop that can be undone is none. */
@@ -121,7 +121,7 @@ enum pst_err pst_privilege_drop(const struct pst_privilege_ids *ids)
         setresgid(ids->gid, ids->gid, ids->gid) != 0 ||
         setresuid(ids->uid, ids->uid, ids->uid) != 0)
         return PST_ERR_DENIED;
-    /* A change of ids makes a process dumpable again (prctl(2)) unless told otherwise. */
+        /* A change of ids makes a process dumpable again (prctl(2)) unless told otherwise. */
 #if !defined(__SANITIZE_ADDRESS__)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return PST_ERR_DENIED;

@@ -52,8 +52,8 @@ struct pst_thread_facts {
     bool has_consent;
     struct pst_uuid consent; /* the latest record */
     int64_t consent_decision;
-    uint32_t consent_purposes; /* bit mask of enum pst_purpose */
-    int64_t consent_version;   /* of its terms */
+    uint32_t consent_purposes;   /* bit mask of enum pst_purpose */
+    int64_t consent_version;     /* of its terms */
     int64_t consent_expires_ms;  /* 0: never */
     bool consent_proxy;          /* it names the sender as proxy */
     int64_t terms_superseded_ms; /* first newer version of its terms in effect; 0: none */
@@ -99,8 +99,7 @@ PST_MUST_CHECK enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_u
 
 /* Of a room: how many members, and how many of them are active with a credential that holds. */
 PST_MUST_CHECK enum pst_err pst_facts_room(struct pst_tx *tx, const struct pst_uuid *thread,
-                                           int64_t now_ms, int64_t *ret_members,
-                                           int64_t *ret_fit);
+                                           int64_t now_ms, int64_t *ret_members, int64_t *ret_fit);
 
 enum pst_key_owner {
     PST_KEY_PATIENT = 1,

@@ -28,13 +28,13 @@ enum pst_err pst_post_keys_get(struct pst_tx *tx, const struct pst_uuid *thread,
 static enum pst_err insert_row(struct pst_tx *tx, const struct pst_message_acceptance *a)
 {
     const struct pst_message *m = &a->message;
-    return pst_sql_exec(
-        tx, PST_STMT_MESSAGE_INSERT, PST_V_UUID(&m->id), PST_V_UUID(&m->thread), PST_V_INT(m->seq),
-        PST_V_UUID(&m->sender), PST_V_INT(m->category), PST_V_INT(m->sent_ms),
-        PST_V_INT(m->accepted_ms), PST_V_INT(m->size_bytes), PST_V_INT(m->attachments),
-        PST_V_INT(m->images), PST_V_UUID_IF(!pst_uuid_is_nil(&m->replyto), &m->replyto),
-        PST_V_INT(m->via), PST_V_ARRAY(a->hash.bytes), PST_V_UUID(&a->event),
-        PST_V_UUID_IF(!pst_uuid_is_nil(&a->consent), &a->consent));
+    return pst_sql_exec(tx, PST_STMT_MESSAGE_INSERT, PST_V_UUID(&m->id), PST_V_UUID(&m->thread),
+                        PST_V_INT(m->seq), PST_V_UUID(&m->sender), PST_V_INT(m->category),
+                        PST_V_INT(m->sent_ms), PST_V_INT(m->accepted_ms), PST_V_INT(m->size_bytes),
+                        PST_V_INT(m->attachments), PST_V_INT(m->images),
+                        PST_V_UUID_IF(!pst_uuid_is_nil(&m->replyto), &m->replyto),
+                        PST_V_INT(m->via), PST_V_ARRAY(a->hash.bytes), PST_V_UUID(&a->event),
+                        PST_V_UUID_IF(!pst_uuid_is_nil(&a->consent), &a->consent));
 }
 
 /* Patient, team, records: what nearly every message is sealed to. */
@@ -60,8 +60,8 @@ static enum pst_err insert_body(struct pst_tx *tx, const struct pst_message_acce
     if (pst_uuid_is_nil(&a->upload))
         return pst_sql_exec(tx, PST_STMT_BODY_INSERT_2, PST_V_UUID(id), PST_V_BYTES(a->head),
                             PST_V_BYTES(a->payload));
-    enum pst_err r = pst_sql_exec(tx, PST_STMT_BODY_INSERT, PST_V_UUID(id), PST_V_INT(0),
-                                  PST_V_BYTES(a->head));
+    enum pst_err r =
+        pst_sql_exec(tx, PST_STMT_BODY_INSERT, PST_V_UUID(id), PST_V_INT(0), PST_V_BYTES(a->head));
     if (r == PST_OK)
         r = pst_sql_exec(tx, PST_STMT_BODY_FROM_STAGING, PST_V_UUID(id), PST_V_UUID(&a->upload));
     if (r == PST_OK)
@@ -126,8 +126,8 @@ enum pst_err pst_message_at(struct pst_tx *tx, const struct pst_uuid *thread, in
                             struct pst_message *ret_message)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_MESSAGE_AT, &rows, PST_V_UUID(thread),
-                                   PST_V_INT(seq));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_MESSAGE_AT, &rows, PST_V_UUID(thread), PST_V_INT(seq));
     if (r == PST_OK)
         take_message(rows, ret_message);
     return r;
@@ -194,8 +194,8 @@ enum pst_err pst_body_part(struct pst_tx *tx, const struct pst_uuid *message, in
                            struct pst_buf *out)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_BODY_PART, &rows, PST_V_UUID(message),
-                                   PST_V_INT(part));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_BODY_PART, &rows, PST_V_UUID(message), PST_V_INT(part));
     return r == PST_OK ? pst_row_append(rows, 0, out) : r;
 }
 
@@ -247,8 +247,8 @@ enum pst_err pst_message_received_by(struct pst_tx *tx, const struct pst_uuid *i
                                      const struct pst_uuid *person, bool *ret_received)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_MESSAGE_RECEIVED_BY, &rows, PST_V_UUID(id),
-                                   PST_V_UUID(person));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_MESSAGE_RECEIVED_BY, &rows, PST_V_UUID(id), PST_V_UUID(person));
     return take_flag(rows, r, ret_received);
 }
 
@@ -257,9 +257,9 @@ enum pst_err pst_thread_answerable(struct pst_tx *tx, const struct pst_uuid *thr
                                    bool *ret_answerable)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_THREAD_ANSWERABLE, &rows, PST_V_UUID(thread),
-                                   PST_V_UUID(patient), PST_V_INT(to_team ? 0 : 1),
-                                   PST_V_INT(last_seq));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_THREAD_ANSWERABLE, &rows, PST_V_UUID(thread),
+                      PST_V_UUID(patient), PST_V_INT(to_team ? 0 : 1), PST_V_INT(last_seq));
     return take_flag(rows, r, ret_answerable);
 }
 
@@ -267,8 +267,8 @@ enum pst_err pst_receipt_get(struct pst_tx *tx, const struct pst_uuid *message,
                              const struct pst_uuid *person, int64_t *ret_opened_ms)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_RECEIPT_GET, &rows, PST_V_UUID(message),
-                                   PST_V_UUID(person));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_RECEIPT_GET, &rows, PST_V_UUID(message), PST_V_UUID(person));
     if (r == PST_OK)
         *ret_opened_ms = pst_row_int(rows, 1);
     return r;
@@ -317,9 +317,8 @@ enum pst_err pst_notice_queue(struct pst_tx *tx, const struct pst_notice_order *
 {
     if (!order->email && !order->sms)
         return PST_OK;
-    return pst_sql_exec(tx, PST_STMT_NOTICE_QUEUE, PST_V_UUID(&order->email_id),
-                        PST_V_UUID(&order->sms_id), PST_V_UUID(&order->thread),
-                        PST_V_INT(order->now_ms), PST_V_UUID(&order->consent),
-                        PST_V_UUID(&order->patient), PST_V_INT(order->email),
-                        PST_V_INT(order->sms));
+    return pst_sql_exec(
+        tx, PST_STMT_NOTICE_QUEUE, PST_V_UUID(&order->email_id), PST_V_UUID(&order->sms_id),
+        PST_V_UUID(&order->thread), PST_V_INT(order->now_ms), PST_V_UUID(&order->consent),
+        PST_V_UUID(&order->patient), PST_V_INT(order->email), PST_V_INT(order->sms));
 }

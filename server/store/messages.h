@@ -50,12 +50,12 @@ struct pst_message_acceptance {
     struct pst_message message;
     struct pst_sha256 hash; /* of the whole envelope */
     struct pst_uuid event;
-    struct pst_uuid consent;        /* nil: none (a room) */
-    const struct pst_key_id *keys;  /* in the header's order; borrowed */
+    struct pst_uuid consent;       /* nil: none (a room) */
+    const struct pst_key_id *keys; /* in the header's order; borrowed */
     size_t keys_count;
-    struct pst_bytes head;          /* part 0, sealed; borrowed */
-    struct pst_bytes payload;       /* the rest, when it is at most one part; borrowed */
-    struct pst_uuid upload;         /* where the payload was staged; nil: it is in payload */
+    struct pst_bytes head;    /* part 0, sealed; borrowed */
+    struct pst_bytes payload; /* the rest, when it is at most one part; borrowed */
+    struct pst_uuid upload;   /* where the payload was staged; nil: it is in payload */
 };
 
 /*
@@ -65,8 +65,8 @@ struct pst_message_acceptance {
 struct pst_post_keys {
     bool has_sign_key;
     struct pst_sign_public sign_key;
-    struct pst_uuid patient;  /* nil: a room, or no such thread */
-    struct pst_buf key_enc;   /* patient.key_enc; pst_buf_free() */
+    struct pst_uuid patient; /* nil: a room, or no such thread */
+    struct pst_buf key_enc;  /* patient.key_enc; pst_buf_free() */
 };
 PST_MUST_CHECK enum pst_err pst_post_keys_get(struct pst_tx *tx, const struct pst_uuid *thread,
                                               const struct pst_uuid *sender,

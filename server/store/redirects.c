@@ -63,8 +63,8 @@ static const struct pst_uuid LAST_ID = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf
                                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 enum pst_err pst_redirect_list(struct pst_tx *tx, const struct pst_uuid *by,
-                               const struct pst_redirect *after,
-                               struct pst_redirect *ret_redirects, size_t max, size_t *ret_count)
+                               const struct pst_redirect *after, struct pst_redirect *ret_redirects,
+                               size_t max, size_t *ret_count)
 {
     PST_ROWS struct pst_rows *rows = NULL;
     bool first = pst_uuid_is_nil(&after->id);

@@ -36,16 +36,14 @@ struct pst_redirect {
  *   ret_language  the patient's, PST_REDIRECT_LANGUAGE_SIZE bytes
  */
 PST_MUST_CHECK enum pst_err pst_redirect_patient(struct pst_tx *tx, const struct pst_uuid *patient,
-                                                 const struct pst_uuid *person,
-                                                 char *ret_language);
+                                                 const struct pst_uuid *person, char *ret_language);
 
 /*
  *   ret_event  the event of the record: of the earlier one when the same was there
  *   ret_new    false: the same was there
  * PST_ERR_EXISTS: the id is of another.
  */
-PST_MUST_CHECK enum pst_err pst_redirect_put(struct pst_tx *tx,
-                                             const struct pst_redirect *redirect,
+PST_MUST_CHECK enum pst_err pst_redirect_put(struct pst_tx *tx, const struct pst_redirect *redirect,
                                              struct pst_uuid *ret_event, bool *ret_new);
 
 /* Newest first. by: nil, of everybody. after: the last item of the page before; id nil: none. */

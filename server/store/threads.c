@@ -17,8 +17,8 @@ static enum pst_err take_thread(struct pst_rows *rows, int first, struct pst_thr
     pst_row_uuid(rows, first, &ret_thread->id);
     pst_row_uuid(rows, first + 1, &ret_thread->patient);
     pst_row_uuid(rows, first + 2, &ret_thread->team);
-    enum pst_err r = pst_row_text_array(rows, first + 3, ret_thread->team_name,
-                                        sizeof ret_thread->team_name);
+    enum pst_err r =
+        pst_row_text_array(rows, first + 3, ret_thread->team_name, sizeof ret_thread->team_name);
     ret_thread->state = pst_row_int(rows, first + 4);
     pst_row_uuid(rows, first + 5, &ret_thread->assigned);
     ret_thread->last_seq = pst_row_int(rows, first + 6);
@@ -71,9 +71,9 @@ static enum pst_err may_open(struct pst_tx *tx, const struct pst_uuid *patient,
                              int64_t now_ms)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_THREAD_MAY_OPEN, &rows, PST_V_UUID(team),
-                                   PST_V_UUID(patient), PST_V_UUID(person),
-                                   PST_V_INT(day_of(now_ms)));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_THREAD_MAY_OPEN, &rows, PST_V_UUID(team), PST_V_UUID(patient),
+                      PST_V_UUID(person), PST_V_INT(day_of(now_ms)));
     if (r != PST_OK)
         return r;
     bool team_active = pst_row_int(rows, 0) != 0;
@@ -253,8 +253,8 @@ static enum pst_err merge_source(struct pst_tx *tx, enum pst_statement statement
     while (pst_sql_each(rows, &r)) {
         struct pst_thread thread = {0};
         r = take_thread(rows, 0, &thread);
-        bool wanted = pst_uuid_is_nil(&filter->patient) ||
-                      pst_uuid_equal(&filter->patient, &thread.patient);
+        bool wanted =
+            pst_uuid_is_nil(&filter->patient) || pst_uuid_equal(&filter->patient, &thread.patient);
         if (r == PST_OK && wanted)
             merge_in(merge, &thread);
     }
@@ -328,9 +328,9 @@ enum pst_err pst_thread_unread(struct pst_tx *tx, const struct pst_thread *threa
                                const struct pst_uuid *person, int64_t *ret_count)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, PST_STMT_THREAD_UNREAD, &rows, PST_V_UUID(&thread->id),
-                                   PST_V_UUID(person), PST_V_INT(thread->last_seq),
-                                   PST_V_INT(PST_UNREAD_MAX));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_THREAD_UNREAD, &rows, PST_V_UUID(&thread->id),
+                      PST_V_UUID(person), PST_V_INT(thread->last_seq), PST_V_INT(PST_UNREAD_MAX));
     if (r == PST_OK)
         *ret_count = pst_row_int(rows, 0);
     return r;

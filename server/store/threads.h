@@ -119,12 +119,10 @@ struct pst_thread_person {
  * representatives whom the latest consent names; or the room's members. An
  * error it returns ends the walk and is returned.
  */
-PST_MUST_CHECK enum pst_err pst_thread_people(struct pst_tx *tx, const struct pst_uuid *thread,
-                                              int64_t now_ms,
-                                              enum pst_err (*each)(
-                                                  void *ctx,
-                                                  const struct pst_thread_person *person),
-                                              void *ctx);
+PST_MUST_CHECK enum pst_err
+pst_thread_people(struct pst_tx *tx, const struct pst_uuid *thread, int64_t now_ms,
+                  enum pst_err (*each)(void *ctx, const struct pst_thread_person *person),
+                  void *ctx);
 
 /* Messages that person received in the thread and has not opened, PST_UNREAD_MAX at most. */
 PST_MUST_CHECK enum pst_err pst_thread_unread(struct pst_tx *tx, const struct pst_thread *thread,

@@ -7,8 +7,20 @@
 #include "unit.h"
 
 /* What travels, as server/handover/handover.c lays it out: offsets of single fields. */
-enum { AT_VERSION = 4, AT_KIND = 6, AT_LISTENER = 7, AT_FAMILY = 8, AT_AEAD = 9, AT_CERT = 11,
-       AT_TLS = 14, AT_REFUSAL = 18, AT_ZERO = 24, AT_ADDRESS = 40, AT_ALPN = 56, WIRE = 104 };
+enum {
+    AT_VERSION = 4,
+    AT_KIND = 6,
+    AT_LISTENER = 7,
+    AT_FAMILY = 8,
+    AT_AEAD = 9,
+    AT_CERT = 11,
+    AT_TLS = 14,
+    AT_REFUSAL = 18,
+    AT_ZERO = 24,
+    AT_ADDRESS = 40,
+    AT_ALPN = 56,
+    WIRE = 104
+};
 
 static struct pst_handover a_stream(void)
 {
@@ -168,15 +180,23 @@ START_TEST(takes_nothing_that_breaks_a_rule)
         size_t at;
         uint8_t value;
     } cases[] = {
-        {"magic", false, 0, 'X'},          {"version", false, AT_VERSION, 2},
-        {"kind 0", false, AT_KIND, 0},     {"kind 3", false, AT_KIND, 3},
-        {"listener", false, AT_LISTENER, 9}, {"family", false, AT_FAMILY, 5},
-        {"aead", false, AT_AEAD, 2},       {"no certificate, but one", false, AT_CERT, 0},
-        {"tls 1.1", false, AT_TLS, 2},     {"a refusal in a stream", false, AT_REFUSAL, 1},
-        {"reserved", false, AT_ZERO, 1},   {"control character in alpn", false, AT_ALPN, 10},
+        {"magic", false, 0, 'X'},
+        {"version", false, AT_VERSION, 2},
+        {"kind 0", false, AT_KIND, 0},
+        {"kind 3", false, AT_KIND, 3},
+        {"listener", false, AT_LISTENER, 9},
+        {"family", false, AT_FAMILY, 5},
+        {"aead", false, AT_AEAD, 2},
+        {"no certificate, but one", false, AT_CERT, 0},
+        {"tls 1.1", false, AT_TLS, 2},
+        {"a refusal in a stream", false, AT_REFUSAL, 1},
+        {"reserved", false, AT_ZERO, 1},
+        {"control character in alpn", false, AT_ALPN, 10},
         {"alpn after its end", false, AT_ALPN + 15, 'x'},
-        {"long ipv4", true, AT_ADDRESS + 4, 1}, {"refusal 0", true, AT_REFUSAL, 0},
-        {"refusal unknown", true, AT_REFUSAL, 9}, {"tls in a refusal", true, AT_TLS, 4},
+        {"long ipv4", true, AT_ADDRESS + 4, 1},
+        {"refusal 0", true, AT_REFUSAL, 0},
+        {"refusal unknown", true, AT_REFUSAL, 9},
+        {"tls in a refusal", true, AT_TLS, 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t bytes[WIRE];
