@@ -41,6 +41,12 @@ struct pst_config_listen {
     size_t count;
 };
 
+/* "192.0.2.1", "2001:db8::/32" */
+struct pst_config_peers {
+    char *at[PST_CONFIG_PEERS_MAX];
+    size_t count;
+};
+
 enum pst_config_tls {
     PST_CONFIG_TLS_1_2 = 0x0303,
     PST_CONFIG_TLS_1_3 = 0x0304,
@@ -88,8 +94,8 @@ struct pst_config {
     } users;
 
     struct {
-        char *name;
-        char *telephone;
+        char *name;               /* default: the origin */
+        char *telephone;          /* may be NULL */
         int64_t response_time_ms; /* what patients are promised */
     } practice;
 
@@ -145,8 +151,7 @@ struct pst_config {
         char *client_ca;     /* peers prove themselves by certificate; may be NULL */
         char *secret_header; /* or by address and a header with a secret; may be NULL */
         char *secret_file;   /* may be NULL */
-        char *peers[PST_CONFIG_PEERS_MAX]; /* addresses or networks "192.0.2.0/24" */
-        size_t peers_count;
+        struct pst_config_peers peers;
         char *redirect; /* local part that takes forwarded originals */
         int64_t connections;
         int64_t drafts_per_sender;
