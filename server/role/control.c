@@ -84,13 +84,3 @@ enum pst_err pst_control_recv(int socket, enum pst_control_word *ret_word,
     *ret_files = files;
     return PST_OK;
 }
-
-void pst_role_tls_files_close(struct pst_role_tls_files *files)
-{
-    int *fds[] = {&files->certificate, &files->key, &files->authorities};
-    for (size_t i = 0; i < CONTROL_FILES; i++) {
-        if (*fds[i] >= 0)
-            (void)close(*fds[i]);
-        *fds[i] = -1;
-    }
-}

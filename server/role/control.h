@@ -24,8 +24,6 @@ PST_MUST_CHECK enum pst_err pst_control_send(int socket, enum pst_control_word w
 PST_MUST_CHECK enum pst_err pst_control_recv(int socket, enum pst_control_word *ret_word,
                                              struct pst_role_tls_files *ret_files);
 
-void pst_role_tls_files_close(struct pst_role_tls_files *files);
-
 /* SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked and readable; -1 on failure. */
 int pst_role_signals_open(void);
 

@@ -1,6 +1,6 @@
 #include "server/role/privilege.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
 #include <pwd.h>
@@ -16,7 +16,8 @@
 
 #include "postern/cleanup.h"
 
-#define GROUPS_MAX 32
+/* Roles have a dozen descriptors when they start. */
+#define DESCRIPTORS_LOOKED_AT 256
 
 /* Digits only; the largest id means "unchanged" to the kernel and is none. */
 static bool number(const char *text, uint32_t *ret_id)
@@ -129,84 +130,49 @@ enum pst_err pst_privilege_drop(const struct pst_privilege_ids *ids)
     return stays_dropped(ids) ? PST_OK : PST_ERR_DENIED;
 }
 
-static enum pst_err describe_ids(struct pst_buf *text)
+/* Effective and permitted sets, from /proc: libcap would be one more library for two numbers. */
+static uint64_t capabilities_read(void)
 {
-    gid_t groups[GROUPS_MAX];
-    int count = getgroups(GROUPS_MAX, groups);
-    enum pst_err r = pst_buf_printf(text, "uid %u, gid %u, groups", geteuid(), getegid());
-    for (int i = 0; i < count && r == PST_OK; i++)
-        r = pst_buf_printf(text, " %u", groups[i]);
-    return r != PST_OK ? r : pst_buf_append_str(text, count <= 0 ? " none\n" : "\n");
-}
-
-/* The lines of /proc/self/status that say what the process may still do. */
-static enum pst_err describe_status(struct pst_buf *text)
-{
-    static const char *const wanted[] = {"CapEff:", "CapPrm:", "NoNewPrivs:", "Seccomp:"};
     PST_FILE FILE *file = fopen("/proc/thread-self/status", "re");
     char line[256];
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-            if (strncmp(line, wanted[i], strlen(wanted[i])) != 0)
-                continue;
-            enum pst_err r = pst_buf_append_str(text, line);
-            if (r != PST_OK)
-                return r;
-        }
-    }
-    return PST_OK;
+    uint64_t all = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "CapPrm:", 7) == 0)
+            all |= strtoull(line + 7, NULL, 16);
+    return all;
 }
 
-static enum pst_err describe_limits(struct pst_buf *text)
+static uint64_t limit_read(__rlimit_resource_t which)
 {
-    struct rlimit core = {0}, files = {0}, locked = {0};
-    (void)getrlimit(RLIMIT_CORE, &core);
-    (void)getrlimit(RLIMIT_NOFILE, &files);
-    (void)getrlimit(RLIMIT_MEMLOCK, &locked);
+    struct rlimit limit = {0, 0};
+    (void)getrlimit(which, &limit);
+    return limit.rlim_cur;
+}
+
+/* By fcntl, since a process that is not dumpable may not list /proc/self/fd. */
+static unsigned descriptors_count(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+void pst_privilege_rights_read(struct pst_privilege_rights *ret_rights)
+{
     mode_t mask = umask(0);
     (void)umask(mask);
-    return pst_buf_printf(text, "dumpable %d, core %llu, files %llu, locked %llu, umask %04o\n",
-                          prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), (unsigned long long)core.rlim_cur,
-                          (unsigned long long)files.rlim_cur, (unsigned long long)locked.rlim_cur,
-                          (unsigned)mask);
-}
-
-static const char *descriptor_kind(mode_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFSOCK:
-        return "socket";
-    case S_IFIFO:
-        return "pipe";
-    case S_IFREG:
-        return "file";
-    case S_IFDIR:
-        return "folder";
-    case S_IFCHR:
-        return "device";
-    default:
-        return "other";
-    }
-}
-
-/* By fstat, since a process that is not dumpable may not list /proc/self/fd. */
-static enum pst_err describe_descriptors(struct pst_buf *text)
-{
-    enum pst_err r = pst_buf_append_str(text, "open:");
-    for (int fd = 0; fd < 64 && r == PST_OK; fd++) {
-        struct stat st;
-        if (fstat(fd, &st) == 0)
-            r = pst_buf_printf(text, " %d %s", fd, descriptor_kind(st.st_mode));
-    }
-    return r != PST_OK ? r : pst_buf_append_byte(text, '\n');
-}
-
-enum pst_err pst_privilege_describe(struct pst_buf *text)
-{
-    enum pst_err r = describe_ids(text);
-    if (r == PST_OK)
-        r = describe_status(text);
-    if (r == PST_OK)
-        r = describe_limits(text);
-    return r != PST_OK ? r : describe_descriptors(text);
+    *ret_rights = (struct pst_privilege_rights){
+        .uid = geteuid(),
+        .gid = getegid(),
+        .groups = getgroups(0, NULL),
+        .capabilities = capabilities_read(),
+        .no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+        .dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1,
+        .core_bytes = limit_read(RLIMIT_CORE),
+        .files = limit_read(RLIMIT_NOFILE),
+        .locked_bytes = limit_read(RLIMIT_MEMLOCK),
+        .file_mask = mask,
+        .descriptors = descriptors_count(),
+    };
 }

@@ -9,9 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "postern/buf.h"
 #include "postern/err.h"
 
 struct pst_privilege_ids {
@@ -50,8 +50,21 @@ PST_MUST_CHECK enum pst_err pst_privilege_close_from(unsigned first);
  */
 PST_MUST_CHECK enum pst_err pst_privilege_drop(const struct pst_privilege_ids *ids);
 
-/* One screen: ids, groups, capabilities, limits, flags and open descriptors, as the kernel sees
- * them. Several lines, appended. */
-PST_MUST_CHECK enum pst_err pst_privilege_describe(struct pst_buf *text);
+/* What a process has kept, as the kernel says it. */
+struct pst_privilege_rights {
+    uid_t uid;
+    gid_t gid;
+    int groups;            /* supplementary */
+    uint64_t capabilities; /* effective and permitted, as bits; 0: none */
+    bool no_new_privileges;
+    bool dumpable;
+    uint64_t core_bytes;   /* RLIMIT_CORE */
+    uint64_t files;        /* RLIMIT_NOFILE */
+    uint64_t locked_bytes; /* RLIMIT_MEMLOCK: guarded memory */
+    mode_t file_mask;
+    unsigned descriptors; /* open ones */
+};
+
+void pst_privilege_rights_read(struct pst_privilege_rights *ret_rights);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "server/config/config.h"
 #include "server/role/control.h"
 #include "server/role/notify.h"
 
@@ -29,6 +30,16 @@ enum pst_err pst_process_parse(const char *name, enum pst_process *ret_role)
         }
     }
     return PST_ERR_INVALID;
+}
+
+const char *pst_role_user(const struct pst_config *config, enum pst_process role)
+{
+    const char *const users[PST_ROLE__MAX] = {
+        [PST_ROLE_DOOR] = config->users.door,     [PST_ROLE_WEB] = config->users.web,
+        [PST_ROLE_MAIL] = config->users.mail,     [PST_ROLE_COURIER] = config->users.courier,
+        [PST_ROLE_KEEPER] = config->users.keeper,
+    };
+    return (unsigned)role < PST_ROLE__MAX ? users[role] : NULL;
 }
 
 int pst_role_signals_open(void)
@@ -73,11 +84,16 @@ void pst_role_control_close(struct pst_role_start *start)
     }
 }
 
-static enum pst_role_word word_of_signal(int signals)
+/*
+ * A terminal interrupts every process of its group at once. Under a supervisor
+ * that is its business alone: it stops the roles in their order.
+ */
+static enum pst_role_word word_of_signal(const struct pst_role_start *start)
 {
     struct signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+    while (read(start->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        bool interrupt = info.ssi_signo == SIGINT && !start->supervised;
+        if (info.ssi_signo == SIGTERM || interrupt)
             return PST_ROLE_WORD_STOP;
         if (info.ssi_signo == SIGHUP)
             return PST_ROLE_WORD_RELOAD;
@@ -89,7 +105,10 @@ enum pst_role_word pst_role_word_read(const struct pst_role_start *start,
                                       struct pst_role_tls_files *ret_files)
 {
     *ret_files = (struct pst_role_tls_files){-1, -1, -1};
-    enum pst_role_word word = word_of_signal(start->signals);
+    enum pst_role_word word = word_of_signal(start);
+    if (word == PST_ROLE_WORD_RELOAD && !start->supervised && start->role == PST_ROLE_DOOR &&
+        pst_role_tls_files_open(start->config, ret_files) != PST_OK)
+        return word; /* without files: the door says that it could not */
     if (word != PST_ROLE_WORD_NONE || start->supervisor < 0)
         return word;
     enum pst_control_word said = PST_CONTROL_STOP;

@@ -57,14 +57,16 @@ struct pst_role_start {
     bool supervised;
     const char *config_path;         /* for reading it anew */
     const struct pst_config *config; /* what this role may know of it */
-    int control;                     /* readable when pst_role_word has something to say */
-    int handover;                    /* door: where streams go; web: where they come from */
+    int control;                     /* readable when pst_role_word_read has something to say */
+    int handover;                    /* door: where streams go; web: readable when one waits */
     int local;                       /* web: listening Unix socket for the mail role */
     struct pst_role_listener listeners[PST_ROLE_LISTENERS_MAX]; /* door */
     size_t listener_count;
-    int run_dir; /* folder for sockets and ports.json, O_PATH */
+    struct pst_role_tls_files tls; /* door */
 
-    /* Between role.c and the supervisor. */
+    /* Of server/role alone. */
+    int handover_listener; /* web without a supervisor */
+    int handover_peer;
     int signals;
     int supervisor;
 };
@@ -101,5 +103,37 @@ void pst_role_alive(const struct pst_role_start *start);
  * requests in flight are bounded by it. The supervisor waits a little longer.
  */
 #define PST_ROLE_DRAIN_S 20
+
+/*
+ * Open certificate, key and authorities of the configuration, all or none.
+ * Given: pst_role_tls_files_close. PST_OK; PST_ERR_NOT_FOUND; PST_ERR_DENIED; PST_ERR_IO.
+ */
+PST_MUST_CHECK enum pst_err pst_role_tls_files_open(const struct pst_config *config,
+                                                    struct pst_role_tls_files *ret_files);
+void pst_role_tls_files_close(struct pst_role_tls_files *files);
+
+/*
+ * Without a supervisor roles meet by path in the configuration's run folder:
+ * web listens at web.sock for the door (SOCK_SEQPACKET) and at local.sock for
+ * mail. PST_OK; PST_ERR_IO; PST_ERR_TOO_LONG; PST_ERR_DENIED when the other
+ * end is a user that it may not be.
+ */
+PST_MUST_CHECK enum pst_err pst_role_handover_listen(struct pst_role_start *start);
+PST_MUST_CHECK enum pst_err pst_role_handover_connect(const struct pst_role_start *start,
+                                                      int *ret_fd);
+PST_MUST_CHECK enum pst_err pst_role_local_listen(const struct pst_config *config, int *ret_fd);
+
+/*
+ * Web: the next message, as pst_handover_recv, with and without a supervisor.
+ * TRUNCATED only says that the door is gone for now.
+ */
+PST_MUST_CHECK enum pst_err pst_role_handover_recv(struct pst_role_start *start,
+                                                   struct pst_handover *ret_message,
+                                                   int *ret_stream);
+
+/*
+ * The users entry of a role, NULL where it has none; and the shared group's.
+ */
+const char *pst_role_user(const struct pst_config *config, enum pst_process role);
 
 #endif
