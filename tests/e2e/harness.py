@@ -80,14 +80,15 @@ class Gateway:
     def users(self):
         if os.geteuid() != 0:
             return ""
-        lines = [f'  {role} = {FIRST_UID + i};' for i, role in enumerate(ROLES)]
-        return "users: {\n  group = %d;\n%s\n};\n" % (FIRST_UID, "\n".join(lines))
+        lines = [f'  {role} = "{FIRST_UID + i}";' for i, role in enumerate(ROLES)]
+        return "users: {\n  group = \"%d\";\n%s\n};\n" % (FIRST_UID, "\n".join(lines))
 
     def write_config(self):
         self.config.write_text(f'''# A throw-away practice on loopback.
 origin = "{ORIGIN}";
 store = "sqlite:{self.data}/postern.db";
 data = "{self.data}";
+run = "{self.folder}/run";
 https: {{
   listen = [ "127.0.0.1:{self.port}" ];
   certificate = "{self.folder}/certs/server.crt";

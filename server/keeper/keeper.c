@@ -1,0 +1,8 @@
+#include "server/keeper/keeper.h"
+
+#include "server/role/idle.h"
+
+enum pst_err pst_keeper_run(struct pst_role_start *start)
+{
+    return pst_role_idle(start);
+}
