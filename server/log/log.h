@@ -68,6 +68,9 @@ struct pst_log_field {
 #define PST_LOG_ERRNO(number)                                                                      \
     ((struct pst_log_field){PST_LOG_TYPE_ERRNO, "errno", NULL, (int64_t)(number)})
 
+/* Ends a list of fields. */
+#define PST_LOG_END PST_LOG_COUNT("", 0)
+
 /* Longest line; what does not fit is cut at a field, and "cut=1" ends it. */
 #define PST_LOG_LINE_MAX 1024
 
@@ -85,14 +88,15 @@ uint64_t pst_log_session_new(void);
 /* The session that this thread's lines belong to from now on; 0: none. */
 void pst_log_session_set(uint64_t session);
 
+/* The first element is there for the comma before no fields at all; +1 steps over it. */
 #define PST_LOG(event, ...)                                                                        \
     pst_log_write(PST_LOG_EVENT_##event,                                                           \
-                  (const struct pst_log_field[]){__VA_ARGS__ __VA_OPT__(, ) PST_LOG_COUNT("", 0)})
+                  (const struct pst_log_field[]){PST_LOG_END, ##__VA_ARGS__, PST_LOG_END} + 1)
 
 /*
  * Writes one line, if its level is wanted. What cannot be written is lost:
  * the log never stops a role.
- *   fields   ended by a field with an empty key; PST_LOG() adds it
+ *   fields   ended by PST_LOG_END; PST_LOG() adds it
  */
 void pst_log_write(enum pst_log_event event, const struct pst_log_field *fields);
 

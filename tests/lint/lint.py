@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parents[2]
 LAYERS = {
     "lib": set(),
     "server/admission": set(),
-    "server/config": set(),
+    "server/config": {"server/log"},
     "server/log": set(),
     "server/handover": set(),
     "server/vault": set(),

@@ -464,7 +464,30 @@ START_TEST(purposes_and_passages_follow_from_the_exchange)
 }
 END_TEST
 
-PST_UNIT_MAIN("admission", each_rule_refuses_at_its_boundary_and_no_earlier,
+static int64_t established_until_ms(int year, int month, int day)
+{
+    const struct pst_date visit = {.year = year, .month = month, .day = day};
+    return pst_admit_established_until_ms(&visit);
+}
+
+/* Exactly three years later is still established; 29 February has 28 February. */
+START_TEST(a_visit_establishes_for_three_years_to_the_day)
+{
+    const struct pst_date day_after = {.year = 2026, .month = 11, .day = 22};
+    const struct pst_date march = {.year = 2027, .month = 3, .day = 1};
+    ck_assert_int_eq(established_until_ms(2023, 11, 21), pst_date_start_ms(&day_after));
+    ck_assert_int_eq(established_until_ms(2024, 2, 28), pst_date_start_ms(&march));
+    ck_assert_int_eq(established_until_ms(2024, 2, 29), pst_date_start_ms(&march));
+    struct pst_facts facts = good_facts;
+    facts.established_until_ms = established_until_ms(2023, 11, 21); /* today, three years on */
+    ck_assert_int_eq(pst_admit(&good_exchange, &facts).code, PST_REFUSAL_NONE);
+    facts.established_until_ms = established_until_ms(2023, 11, 20);
+    ck_assert_int_eq(pst_admit(&good_exchange, &facts).code, PST_REFUSAL_NOT_ESTABLISHED);
+}
+END_TEST
+
+PST_UNIT_MAIN("admission", a_visit_establishes_for_three_years_to_the_day,
+              each_rule_refuses_at_its_boundary_and_no_earlier,
               rooms_skip_the_patients_rules_and_no_others,
               without_a_message_the_other_rules_are_tried,
               a_header_is_decided_like_a_message_but_for_its_seal,

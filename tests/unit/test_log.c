@@ -87,7 +87,7 @@ START_TEST(a_long_line_is_cut_at_a_field_and_says_so)
     struct pst_log_field fields[65];
     for (int i = 0; i < 64; i++)
         fields[i] = PST_LOG_ID("person", uuid);
-    fields[64] = PST_LOG_COUNT("", 0);
+    fields[64] = PST_LOG_END;
     char line[PST_LOG_LINE_MAX + 1];
     size_t len = pst_log_line(AT_MS, "web", 0, PST_LOG_EVENT_REQUEST, fields, line);
     ck_assert_uint_le(len, PST_LOG_LINE_MAX);
