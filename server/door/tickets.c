@@ -115,8 +115,9 @@ static int seal_with_newest(struct pst_door_tickets *tickets, uint8_t *name, uin
     return key_use(&tickets->keys[0], iv, cipher, mac, 1) ? TICKET_OK : TICKET_FAILED;
 }
 
+/* A TLS 1.3 client uses a ticket once (RFC 8446 C.4): it always gets the next one. */
 static int open_with_named(struct pst_door_tickets *tickets, const uint8_t *name, const uint8_t *iv,
-                           EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+                           EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool single_use)
 {
     for (size_t i = 0; i < PST_DOOR_TICKET_KEYS; i++) {
         const struct key *key = &tickets->keys[i];
@@ -124,7 +125,7 @@ static int open_with_named(struct pst_door_tickets *tickets, const uint8_t *name
             continue;
         if (!key_use(key, iv, cipher, mac, 0))
             return TICKET_FAILED;
-        return i == 0 ? TICKET_OK : TICKET_RENEW;
+        return i == 0 && !single_use ? TICKET_OK : TICKET_RENEW;
     }
     return TICKET_UNKNOWN;
 }
@@ -151,7 +152,8 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
         return TICKET_FAILED;
     (void)pthread_rwlock_rdlock(&tickets->lock);
     int answer = encrypt ? seal_with_newest(tickets, name, iv, cipher, mac)
-                         : open_with_named(tickets, name, iv, cipher, mac);
+                         : open_with_named(tickets, name, iv, cipher, mac,
+                                           SSL_version(ssl) == TLS1_3_VERSION);
     (void)pthread_rwlock_unlock(&tickets->lock);
     return answer;
 }
