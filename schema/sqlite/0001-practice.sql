@@ -192,6 +192,7 @@ CREATE TABLE patient (
     identity_enc BLOB NOT NULL,    -- [P] patient key: document seen, by whom, when (JSON)
     merged_into BLOB,
     ended_at_ms BIGINT,
+    end_reason TEXT,               -- moved, deceased, discharged, other
     created_by BLOB NOT NULL,
     created_at_ms BIGINT NOT NULL,
     version BIGINT NOT NULL DEFAULT 1 -- grows with every change of a fact about this patient
