@@ -167,6 +167,19 @@ static bool add_string(json_t *object, const char *name, const char *value)
     return value == NULL || json_object_set_new(object, name, json_string(value)) == 0;
 }
 
+/* Not json_object_update_missing(): Jansson 2.14 loses members there without a word. */
+static bool add_missing(json_t *object, json_t *extra)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach(extra, name, value)
+    {
+        if (json_object_get(object, name) == NULL && json_object_set(object, name, value) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool add_more(json_t *object, const struct pst_problem_extra *more)
 {
     if (more == NULL)
@@ -178,13 +191,7 @@ static bool add_more(json_t *object, const struct pst_problem_extra *more)
     if (more->retry_s > 0 &&
         json_object_set_new(object, "retry", json_integer((json_int_t)more->retry_s)) != 0)
         return false;
-    if (more->extra == NULL)
-        return true;
-    /* Jansson copies members by reference and writes nothing to the source but counts. */
-    json_t *source = json_deep_copy(more->extra);
-    bool done = source != NULL && json_object_update_missing(object, source) == 0;
-    json_decref(source);
-    return done;
+    return more->extra == NULL || add_missing(object, more->extra);
 }
 
 struct answer {

@@ -98,9 +98,9 @@ struct pst_problem_extra {
     const char *event;       /* UUID of the ledger event; NULL: none was recorded */
     const char *const *keys; /* wrong-recipients: the right key ids */
     size_t keys_count;
-    int64_t retry_s;     /* rate-limited: seconds to wait, as in Retry-After; 0: not said */
-    const char *allow;   /* method: the methods allowed, "GET, POST"; or NULL */
-    const json_t *extra; /* an object whose members are added where the name is free; or NULL */
+    int64_t retry_s;   /* rate-limited: seconds to wait, as in Retry-After; 0: not said */
+    const char *allow; /* method: the methods allowed, "GET, POST"; or NULL */
+    json_t *extra;     /* an object whose members are added where the name is free; or NULL */
 };
 
 /*

@@ -2,8 +2,10 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "postern/cleanup.h"
 #include "unit.h"
 
 /* The table of docs/admission, in its order. */
@@ -228,7 +230,92 @@ START_TEST(admission_answers_say_until_when_or_why_not)
 }
 END_TEST
 
-PST_UNIT_MAIN("refusal", codes_and_statuses_are_the_table_in_its_order,
+/* docs/refusals.md has a row for each, in this order. */
+START_TEST(the_page_for_operators_says_the_same)
+{
+    PST_FREE char *path = NULL;
+    char page[32768];
+    ck_assert_ptr_nonnull(getenv("POSTERN_SOURCE"));
+    ck_assert_int_gt(asprintf(&path, "%s/docs/refusals.md", getenv("POSTERN_SOURCE")), 0);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    ck_assert_int_eq(fclose(file), 0);
+    const char *at = page;
+    for (int i = PST_REFUSAL_NONE + 1; i < PST_REFUSAL__MAX; i++) {
+        enum pst_refusal refusal = (enum pst_refusal)i;
+        PST_FREE char *smtp = NULL;
+        PST_FREE char *row = NULL;
+        ck_assert_int_gt(
+            asprintf(&smtp, "%d %s", pst_refusal_smtp(refusal), pst_refusal_smtp_enhanced(refusal)),
+            0);
+        ck_assert_int_gt(asprintf(&row, "\n| `%s` | %d | %s | %s | %s | %s |",
+                                  pst_refusal_code(refusal), pst_refusal_http(refusal),
+                                  pst_refusal_smtp(refusal) != 0 ? smtp : "–",
+                                  pst_cure_name(pst_refusal_cure_who(refusal, PST_VIEWER_STAFF)),
+                                  pst_refusal_title(refusal, PST_VIEWER_STAFF),
+                                  pst_refusal_cure(refusal, PST_VIEWER_STAFF)),
+                         0);
+        at = strstr(at, row);
+        ck_assert_msg(at != NULL, "docs/refusals.md lacks, here: %s", row);
+    }
+}
+END_TEST
+
+/* Allocations that still succeed; -1: all do. */
+static int allocations_left = -1;
+
+static void *failing_malloc(size_t size)
+{
+    if (allocations_left == 0)
+        return NULL;
+    if (allocations_left > 0)
+        allocations_left--;
+    return malloc(size);
+}
+
+static enum pst_err refuse_with_everything(json_t *extra, json_t **ret_object)
+{
+    const char *const keys[] = {"AAAA", "BBBB"};
+    const struct pst_problem_extra more = {.event = "01890a5d-ac96-774b-bcce-b302099a8057",
+                                           .keys = keys,
+                                           .keys_count = 2,
+                                           .retry_s = 7,
+                                           .allow = "GET",
+                                           .extra = extra};
+    return pst_refusal_json(PST_REFUSAL_WRONG_RECIPIENTS, PST_VIEWER_STAFF, &more, ret_object);
+}
+
+START_TEST(each_allocation_may_fail)
+{
+    json_set_alloc_funcs(failing_malloc, free);
+    json_t *extra = json_pack("{s:i, s:s}", "left", 3, "unit", "s");
+    json_t *object = NULL;
+    enum pst_err r = PST_ERR_NOMEM;
+    int failures = 0;
+    for (; r == PST_ERR_NOMEM; failures++) {
+        ck_assert_ptr_null(object);
+        allocations_left = failures;
+        r = refuse_with_everything(extra, &object);
+        allocations_left = -1;
+    }
+    ck_assert_int_eq(r, PST_OK);
+    ck_assert_int_gt(failures, 20);
+    ck_assert_uint_eq(json_object_size(object), 12);
+    json_decref(object);
+    for (failures = 0, r = PST_ERR_NOMEM; r == PST_ERR_NOMEM; failures++) {
+        allocations_left = failures;
+        r = pst_refusal_admission_json(PST_REFUSAL_CLOCK, PST_VIEWER_PATIENT, NULL, &object);
+        allocations_left = -1;
+    }
+    ck_assert_int_gt(failures, 5);
+    json_decref(object);
+    json_decref(extra);
+}
+END_TEST
+
+PST_UNIT_MAIN("refusal", the_page_for_operators_says_the_same, each_allocation_may_fail,
+              codes_and_statuses_are_the_table_in_its_order,
               unknown_codes_are_not_found_and_unknown_values_fail_closed,
               every_refusal_has_plain_sentences_for_every_viewer,
               strangers_are_told_nothing_about_patients, a_refusal_is_a_problem_object,
