@@ -6,6 +6,8 @@
 
 #define VERSION_START "age-encryption.org/"
 #define VERSION_LINE VERSION_START "v1"
+/* Versions are short; what is longer is another text, and need not be read to its end. */
+#define VERSION_LINE_MAX ((size_t)64)
 #define STANZA_START "-> "
 #define END_START "---"
 #define BODY_COLUMNS 64
@@ -103,7 +105,7 @@ static enum pst_err arguments_classify(struct pst_bytes args, int *ret_type)
 
 static enum pst_err version_line(struct pst_age_header_parser *parser, struct pst_bytes line)
 {
-    if (!starts_with(line, VERSION_START))
+    if (!starts_with(line, VERSION_START) || line.len > VERSION_LINE_MAX)
         return PST_ERR_SYNTAX;
     if (!pst_bytes_equal(line, pst_bytes_str(VERSION_LINE))) {
         size_t start = strlen(VERSION_START);
@@ -189,7 +191,7 @@ static enum pst_err unfinished_line(const struct pst_age_header_parser *parser,
     if (start.len > line.len)
         start.len = line.len;
     if (parser->expect == EXPECT_VERSION &&
-        (line.len > END_LINE_LEN || memcmp(line.ptr, start.ptr, start.len) != 0))
+        (line.len > VERSION_LINE_MAX || memcmp(line.ptr, start.ptr, start.len) != 0))
         return PST_ERR_SYNTAX;
     if (parser->expect == EXPECT_BODY && line.len > BODY_COLUMNS)
         return PST_ERR_SYNTAX;

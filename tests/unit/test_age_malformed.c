@@ -30,6 +30,14 @@ static const struct header_case version_cases[] = {
     {"v10 is not v1", "age-encryption.org/v10\n@S", NULL, PST_ERR_UNSUPPORTED},
     {"V1 is not v1", "age-encryption.org/V1\n@S", NULL, PST_ERR_UNSUPPORTED},
     {"no version", "age-encryption.org/\n@S", NULL, PST_ERR_SYNTAX},
+    {"longest version",
+     "age-encryption.org/"
+     "v23456789012345678901234567890123456789012345\n@S",
+     NULL, PST_ERR_UNSUPPORTED},
+    {"version too long to be one",
+     "age-encryption.org/"
+     "v234567890123456789012345678901234567890123456\n@S",
+     NULL, PST_ERR_SYNTAX},
     {"space after the version", "age-encryption.org/v1 \n@S", NULL, PST_ERR_SYNTAX},
     {"CRLF after the version", "age-encryption.org/v1\r\n@S", NULL, PST_ERR_SYNTAX},
     {"name in other case", "Age-encryption.org/v1\n@S", NULL, PST_ERR_SYNTAX},
