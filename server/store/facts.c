@@ -50,7 +50,7 @@ enum thread_column {
     COL_SENT,
     COL_ANSWERED_SEQ,
     COL_ANSWERED_CONSENT,
-    COL_ANSWERED_AT,
+    COL_ANSWERED_BY_PATIENT,
     COL_EARLIER_SENDER,
     COL_EARLIER_THREAD,
     COL_EARLIER_HASH,
@@ -104,6 +104,7 @@ static enum pst_err take_messages(struct pst_rows *rows, struct pst_thread_facts
 {
     facts->has_answered = !pst_row_is_null(rows, COL_ANSWERED_SEQ);
     facts->answered_consented = !pst_row_is_null(rows, COL_ANSWERED_CONSENT);
+    facts->answered_by_patient = pst_row_int(rows, COL_ANSWERED_BY_PATIENT) != 0;
     facts->has_earlier = !pst_row_is_null(rows, COL_EARLIER_SENDER);
     if (!facts->has_earlier)
         return PST_OK;
@@ -144,14 +145,15 @@ static int64_t day_or_none(struct pst_rows *rows, int column)
     return pst_row_is_null(rows, column) ? PST_FACT_NO_DAY : pst_row_int(rows, column);
 }
 
-static enum pst_err take_clinicians(struct pst_tx *tx, enum pst_statement statement,
-                                    const struct pst_uuid *patient, const struct pst_uuid *whose,
-                                    int64_t now_ms, struct pst_clinician_facts *ret_facts)
+enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_uuid *patient,
+                            const struct pst_uuid *team, const struct pst_uuid *writer,
+                            int64_t now_ms, struct pst_clinician_facts *ret_facts)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = pst_sql_first(tx, statement, &rows, PST_V_UUID(patient), PST_V_UUID(whose),
-                                   PST_V_INT(day_of(now_ms)), PST_V_INT(first_visit_day(now_ms)),
-                                   PST_V_INT(now_ms));
+    enum pst_err r =
+        pst_sql_first(tx, PST_STMT_FACTS_TEAM, &rows, PST_V_UUID(patient), PST_V_UUID(team),
+                      PST_V_INT(day_of(now_ms)), PST_V_INT(first_visit_day(now_ms)),
+                      PST_V_INT(now_ms), PST_V_UUID(writer));
     if (r != PST_OK)
         return r;
     *ret_facts = (struct pst_clinician_facts){
@@ -161,20 +163,6 @@ static enum pst_err take_clinicians(struct pst_tx *tx, enum pst_statement statem
         .break_glass_until_ms = pst_row_int(rows, 3),
     };
     return PST_OK;
-}
-
-enum pst_err pst_facts_clinician(struct pst_tx *tx, const struct pst_uuid *patient,
-                                 const struct pst_uuid *clinician, int64_t now_ms,
-                                 struct pst_clinician_facts *ret_facts)
-{
-    return take_clinicians(tx, PST_STMT_FACTS_CLINICIAN, patient, clinician, now_ms, ret_facts);
-}
-
-enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_uuid *patient,
-                            const struct pst_uuid *team, int64_t now_ms,
-                            struct pst_clinician_facts *ret_facts)
-{
-    return take_clinicians(tx, PST_STMT_FACTS_TEAM, patient, team, now_ms, ret_facts);
 }
 
 enum pst_err pst_facts_room(struct pst_tx *tx, const struct pst_uuid *thread, int64_t now_ms,

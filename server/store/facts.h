@@ -62,10 +62,11 @@ struct pst_thread_facts {
     bool no_email_notice;
     bool no_sms_notice;
     int64_t sent_lately;
-    int64_t used_bytes;      /* all accepted messages of the patient, or of the room */
-    bool has_answered;       /* the message answered is of this thread */
-    bool answered_consented; /* and was accepted under a consent */
-    bool has_earlier;        /* a message with this id was accepted */
+    int64_t used_bytes;       /* all accepted messages of the patient, or of the room */
+    bool has_answered;        /* the message answered is of this thread */
+    bool answered_consented;  /* and was accepted under a consent */
+    bool answered_by_patient; /* it came from the patient's side */
+    bool has_earlier;         /* a message with this id was accepted */
     struct pst_uuid earlier_sender;
     struct pst_uuid earlier_thread;
     struct pst_sha256 earlier_hash;
@@ -89,12 +90,13 @@ struct pst_clinician_facts {
     int64_t break_glass_until_ms; /* 0: none */
 };
 
-/* Of the clinician who writes; of all active members of the team a patient writes to. */
-PST_MUST_CHECK enum pst_err pst_facts_clinician(struct pst_tx *tx, const struct pst_uuid *patient,
-                                                const struct pst_uuid *clinician, int64_t now_ms,
-                                                struct pst_clinician_facts *ret_facts);
+/*
+ * Of the team's active members.
+ *   writer  whose credential counts; NULL: the best of all
+ */
 PST_MUST_CHECK enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_uuid *patient,
-                                           const struct pst_uuid *team, int64_t now_ms,
+                                           const struct pst_uuid *team,
+                                           const struct pst_uuid *writer, int64_t now_ms,
                                            struct pst_clinician_facts *ret_facts);
 
 /* Of a room: how many members, and how many of them are active with a credential that holds. */

@@ -66,6 +66,9 @@ static enum pst_err insert_body(struct pst_tx *tx, const struct pst_message_acce
         r = pst_sql_exec(tx, PST_STMT_BODY_FROM_STAGING, PST_V_UUID(id), PST_V_UUID(&a->upload));
     if (r == PST_OK)
         r = pst_staging_drop(tx, &a->upload);
+    if (r == PST_OK && a->payload.len > 0)
+        r = pst_sql_exec(tx, PST_STMT_BODY_INSERT, PST_V_UUID(id), PST_V_INT(a->upload_parts + 1),
+                         PST_V_BYTES(a->payload));
     return r;
 }
 
@@ -159,6 +162,24 @@ enum pst_err pst_message_keys(struct pst_tx *tx, const struct pst_uuid *id,
         if (count == max)
             return PST_ERR_TOO_LONG;
         r = pst_row_array(rows, 0, ret_keys[count].bytes, sizeof ret_keys[count].bytes);
+        count++;
+    }
+    if (r == PST_OK)
+        *ret_count = count;
+    return r;
+}
+
+enum pst_err pst_message_to(struct pst_tx *tx, const struct pst_message *message,
+                            struct pst_uuid *ret_to, size_t max, size_t *ret_count)
+{
+    PST_ROWS struct pst_rows *rows = NULL;
+    size_t count = 0;
+    enum pst_err r = pst_sql_query(tx, PST_STMT_MESSAGE_TO, &rows, PST_V_UUID(&message->id),
+                                   PST_V_UUID(&message->sender));
+    while (pst_sql_each(rows, &r)) {
+        if (count == max)
+            return PST_ERR_TOO_LONG;
+        pst_row_uuid(rows, 0, &ret_to[count]);
         count++;
     }
     if (r == PST_OK)

@@ -54,8 +54,9 @@ struct pst_message_acceptance {
     const struct pst_key_id *keys; /* in the header's order; borrowed */
     size_t keys_count;
     struct pst_bytes head;    /* part 0, sealed; borrowed */
-    struct pst_bytes payload; /* the rest, when it is at most one part; borrowed */
-    struct pst_uuid upload;   /* where the payload was staged; nil: it is in payload */
+    struct pst_bytes payload; /* the rest; of an upload what comes after its parts; borrowed */
+    struct pst_uuid upload;   /* where full parts were staged; nil: nowhere */
+    int64_t upload_parts;     /* how many */
 };
 
 /*
@@ -95,6 +96,10 @@ PST_MUST_CHECK enum pst_err pst_message_list(struct pst_tx *tx, const struct pst
 PST_MUST_CHECK enum pst_err pst_message_keys(struct pst_tx *tx, const struct pst_uuid *id,
                                              struct pst_key_id *ret_keys, size_t max,
                                              size_t *ret_count);
+
+/* To whom it went: people and the team, sorted. PST_ERR_TOO_LONG beyond max. */
+PST_MUST_CHECK enum pst_err pst_message_to(struct pst_tx *tx, const struct pst_message *message,
+                                           struct pst_uuid *ret_to, size_t max, size_t *ret_count);
 
 /* The patient whose key part 0 is under (nil: the vault's field key), and that key as kept. */
 PST_MUST_CHECK enum pst_err pst_message_patient_key(struct pst_tx *tx, const struct pst_uuid *id,
