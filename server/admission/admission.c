@@ -143,7 +143,7 @@ struct rule {
 static const struct rule rules[PST_REFUSAL__MAX] = {
     [PST_REFUSAL_TLS_REQUIRED] = {tls_required, ALWAYS, .store = false, .room = true},
     [PST_REFUSAL_NOT_AUTHENTICATED] = {not_authenticated, ALWAYS, .store = true, .room = true},
-    [PST_REFUSAL_RATE_LIMITED] = {rate_limited, ALWAYS, .store = false, .room = true},
+    [PST_REFUSAL_RATE_LIMITED] = {rate_limited, ALWAYS, .store = true, .room = true},
     [PST_REFUSAL_TOO_LARGE] = {too_large, ALWAYS, .store = false, .room = true},
     [PST_REFUSAL_NOT_PERMITTED] = {not_permitted, ALWAYS, .store = true, .room = true},
     [PST_REFUSAL_NOT_SEALED] = {not_sealed, OF_MESSAGE, .store = false, .room = true},

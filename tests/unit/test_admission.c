@@ -177,10 +177,8 @@ static uint32_t purposes_of(const enum pst_purpose *list)
        f->consent.purposes = PURPOSES(PST_PURPOSE_MESSAGES, PST_PURPOSE_EMAIL_INBOUND)))           \
     C(store_away, UNAVAILABLE, f->store_up = false)                                                \
     C(store_away_and_nothing_known, UNAVAILABLE,                                                   \
-      *f = ((struct pst_facts){.now_ms = NOW_MS,                                                   \
-                               .within_rate = true,                                                \
-                               .size_max_bytes = SIZE_MAX_BYTES,                                   \
-                               .attachments_max = 20}))                                            \
+      *f = ((struct pst_facts){                                                                    \
+          .now_ms = NOW_MS, .size_max_bytes = SIZE_MAX_BYTES, .attachments_max = 20}))             \
     C(store_away_and_plain_text, TLS_REQUIRED, (f->store_up = false, e->tls_version = 0))          \
     C(store_away_and_not_sealed, NOT_SEALED,                                                       \
       (f->store_up = false, e->seal = PST_ADMIT_SEAL_BROKEN))                                      \

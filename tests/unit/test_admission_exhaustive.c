@@ -69,8 +69,7 @@ static const char *const property_names[] = {
     (WITHOUT(SEAL) | WITHOUT(SIGNATURE) | WITHOUT(CLOCK) | WITHOUT(FRESH) | WITHOUT(RECIPIENTS))
 
 /* Without the store only these can be told; it is the last that refuses the rest. */
-#define STORELESS_RULES                                                                            \
-    (R(TLS_REQUIRED) | R(RATE_LIMITED) | R(TOO_LARGE) | R(NOT_SEALED) | R(CLOCK) | R(UNAVAILABLE))
+#define STORELESS_RULES (R(TLS_REQUIRED) | R(TOO_LARGE) | R(NOT_SEALED) | R(CLOCK) | R(UNAVAILABLE))
 
 /* What one value of one fact offends against. */
 struct offence {
