@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMAND_WORDS_MAX 2
+#define COMMAND_WORDS_MAX 3
 
 const struct pst_cli_option pst_cli_common_options[] = {
     {"server", 0, "URL", "address of the practice's Postern", 0},

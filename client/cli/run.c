@@ -2,10 +2,15 @@
 #include <string.h>
 
 #include "client/cli/commands.h"
+#include "client/cli/net.h"
+#include "client/cli/self.h"
+#include "client/cli/state.h"
 
 static void release(struct pst_cli *cli)
 {
-    (void)cli;
+    pst_self_free(&cli->self);
+    pst_net_free(&cli->net);
+    pst_state_free(&cli->state);
 }
 
 static enum pst_err run(struct pst_cli *cli, int argc, char **argv)
@@ -13,8 +18,10 @@ static enum pst_err run(struct pst_cli *cli, int argc, char **argv)
     enum pst_err err = pst_cli_parse(cli, argc, argv);
     if (err != PST_OK)
         return err;
-    if (!pst_cli_has(cli, "help"))
-        return cli->command->run(cli);
+    if (!pst_cli_has(cli, "help")) {
+        err = cli->command->run(cli);
+        return err == PST_OK ? pst_self_ring_save(cli) : err;
+    }
     static char *words[2];
     static char name[64];
     snprintf(name, sizeof name, "%s", cli->command->name);

@@ -63,7 +63,7 @@ static const struct {
     {"help --json=yes", "--json takes no value"},
     {"help --profile", "--profile needs a value: NAME"},
     {"help --profile a --profile b", "--profile can be given only once"},
-    {"help a b c", "Use it as \"postern help [COMMAND]\""},
+    {"help a b c d", "Use it as \"postern help [COMMAND]\""},
     {"completion", "Use it as \"postern completion bash|zsh\""},
 };
 
