@@ -1,6 +1,7 @@
 #include "server/handover/handover.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,14 +27,15 @@ struct wire {
     uint16_t cipher;
     uint16_t refusal;
     uint32_t count;
-    uint32_t zero;
+    uint32_t zero[2];
     int64_t minute;
     uint8_t address[16];
     uint8_t alpn[PST_HANDOVER_ALPN_MAX];
     uint8_t certificate[PST_HANDOVER_CERT_BYTES];
 };
 
-_Static_assert(sizeof(struct wire) == 104, "the layout has no hidden bytes");
+_Static_assert(sizeof(struct wire) == 104 && offsetof(struct wire, minute) == 32,
+               "the layout has no hidden bytes");
 
 const char *pst_handover_code(enum pst_handover_refusal refusal)
 {
@@ -99,7 +101,8 @@ static bool refused_valid(const struct wire *wire)
 /* Every rule of the header, for both directions. */
 static bool wire_valid(const struct wire *wire, bool has_stream)
 {
-    if (wire->magic != WIRE_MAGIC || wire->version != WIRE_VERSION || wire->zero != 0)
+    if (wire->magic != WIRE_MAGIC || wire->version != WIRE_VERSION || wire->zero[0] != 0 ||
+        wire->zero[1] != 0)
         return false;
     if (wire->listener == 0 || wire->listener >= PST_LISTENER__MAX || !peer_valid(wire))
         return false;

@@ -48,13 +48,17 @@ def build_folder():
 
 
 class Gateway:
-    """Programs are looked for where meson puts them, and in the folder itself."""
+    """Programs are looked for where meson puts them, and in the folder itself.
 
-    def __init__(self, folder, port=None, extra="", build=None):
+    extra: groups for the configuration; https: settings for its https group.
+    """
+
+    def __init__(self, folder, port=None, extra="", build=None, https=""):
         self.build = Path(build or build_folder())
         self.folder = Path(folder)
         self.port = port or free_port()
         self.extra = extra
+        self.https = https
         self.process = None
         self.config = self.folder / "postern.conf"
         self.ca = self.folder / "certs" / "ca.crt"
@@ -72,10 +76,14 @@ class Gateway:
     def lay_out(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
-        subprocess.run([TOP / "certs" / "make-dev-ca.sh", self.folder / "certs"], check=True,
-                       capture_output=True)
+        self.make_certificates()
         self.data.mkdir(exist_ok=True)
         self.write_config()
+
+    def make_certificates(self):
+        """New ones from the same authority, once there is one."""
+        subprocess.run([TOP / "certs" / "make-dev-ca.sh", self.folder / "certs"], check=True,
+                       capture_output=True)
 
     def users(self):
         if os.geteuid() != 0:
@@ -93,6 +101,7 @@ https: {{
   listen = [ "127.0.0.1:{self.port}" ];
   certificate = "{self.folder}/certs/server.crt";
   key = "{self.folder}/certs/server.key";
+  {self.https}
 }};
 practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-time = "2d"; }};
 {self.users()}{self.extra}''')
@@ -106,12 +115,14 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
         done = self.posternd("init", "-c", self.config, "--records-key", records_key)
         return next(word for word in done.stdout.split() if word.startswith("https://"))
 
+    def run(self, *args):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.program("posternd"), "run", "-c", self.config, *args],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
     def start(self):
-        log = self.log.open("ab")
-        self.process = subprocess.Popen(
-            [self.program("posternd"), "run", "-c", self.config], stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True)
-        log.close()
+        self.run()
         wait_until(self.serving, "the gateway to serve")
 
     def serving(self):
