@@ -14,12 +14,15 @@
 #include "server/check/check.h"
 #include "server/courier/courier.h"
 #include "server/door/door.h"
+#include "server/init/init.h"
 #include "server/keeper/keeper.h"
 #include "server/role/run.h"
 #include "server/supervisor/supervisor.h"
+#include "server/web/role.h"
 
 /* Roles that open the store share its files by their group; the door has none. */
 static const struct pst_role_program programs[] = {
+    {PST_ROLE_WEB, pst_web_run, 007},
     {PST_ROLE_DOOR, pst_door_run, 077},
     {PST_ROLE_KEEPER, pst_keeper_run, 007},
     {PST_ROLE_COURIER, pst_courier_run, 007},
@@ -31,6 +34,8 @@ struct options {
     const char *config;
     const char *role;
     const char *inherit;
+    const char *records_key;
+    const char *name;
     bool json;
 };
 
@@ -47,6 +52,8 @@ static bool options_read(int argc, char **argv, struct options *ret_options)
         {"role", required_argument, NULL, 'r'},
         {"inherit", required_argument, NULL, 'i'},
         {"json", no_argument, NULL, 'j'},
+        {"records-key", required_argument, NULL, 'k'},
+        {"name", required_argument, NULL, 'n'},
         {NULL, 0, NULL, 0},
     };
     struct options options = {.config = NULL};
@@ -61,6 +68,10 @@ static bool options_read(int argc, char **argv, struct options *ret_options)
             options.inherit = optarg;
         else if (option == 'j')
             options.json = true;
+        else if (option == 'k')
+            options.records_key = optarg;
+        else if (option == 'n')
+            options.name = optarg;
         else
             return false;
     }
@@ -101,6 +112,17 @@ static int command_check(int argc, char **argv)
     return pst_check_run(options.config, options.json);
 }
 
+static const char init_usage[] = "-c FILE --records-key age1... [--name NAME]";
+
+static int command_init(int argc, char **argv)
+{
+    struct options options;
+    if (!options_read(argc, argv, &options) || options.role != NULL || options.inherit != NULL ||
+        options.json || options.records_key == NULL)
+        return usage("init", init_usage);
+    return pst_init_run(options.config, options.records_key, options.name);
+}
+
 static const struct command {
     const char *name;
     const char *arguments;
@@ -108,6 +130,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"check", "-c FILE [--json]", "look for what is wrong; exit 1 if anything is", command_check},
+    {"init", init_usage, "make a practice and the first administrator's link", command_init},
     {"run", run_usage, "serve; with --role, that role alone", command_run},
 };
 

@@ -70,6 +70,24 @@ enum pst_err pst_account_get(struct pst_tx *tx, const struct pst_uuid *person,
     return r == PST_OK ? take_account(rows, ret_account) : r;
 }
 
+enum pst_err pst_account_params_near(struct pst_tx *tx, const uint8_t *login_index,
+                                     uint32_t *ret_memory_kib, uint32_t *ret_passes)
+{
+    PST_ROWS struct pst_rows *rows = NULL;
+    enum pst_err r = pst_sql_first(tx, PST_STMT_ACCOUNT_PARAMS_NEAR, &rows,
+                                   PST_V_BYTES(pst_bytes(login_index, PST_ACCOUNT_HASH_BYTES)));
+    if (r != PST_OK)
+        return r;
+    *ret_memory_kib = (uint32_t)pst_row_int(rows, 0);
+    *ret_passes = (uint32_t)pst_row_int(rows, 1);
+    return PST_OK;
+}
+
+enum pst_err pst_account_recovery_clear(struct pst_tx *tx, const struct pst_uuid *person)
+{
+    return pst_sql_update(tx, PST_STMT_ACCOUNT_RECOVERY_CLEAR, PST_V_UUID(person));
+}
+
 enum pst_err pst_account_ring(struct pst_tx *tx, const struct pst_uuid *person,
                               struct pst_buf *ret_ring)
 {

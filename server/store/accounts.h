@@ -44,6 +44,17 @@ PST_MUST_CHECK enum pst_err pst_account_by_login(struct pst_tx *tx, const uint8_
                                                  struct pst_account *ret_account);
 PST_MUST_CHECK enum pst_err pst_account_get(struct pst_tx *tx, const struct pst_uuid *person,
                                             struct pst_account *ret_account);
+/*
+ * Parameters of the account whose login hashes to this or next above it: what
+ * an account chosen by chance has. PST_ERR_NOT_FOUND: none is above.
+ */
+PST_MUST_CHECK enum pst_err pst_account_params_near(struct pst_tx *tx, const uint8_t *login_index,
+                                                    uint32_t *ret_memory_kib, uint32_t *ret_passes);
+
+/* The recovery code was used. */
+PST_MUST_CHECK enum pst_err pst_account_recovery_clear(struct pst_tx *tx,
+                                                       const struct pst_uuid *person);
+
 /* Appended to ret_ring. */
 PST_MUST_CHECK enum pst_err pst_account_ring(struct pst_tx *tx, const struct pst_uuid *person,
                                              struct pst_buf *ret_ring);

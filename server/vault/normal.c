@@ -79,7 +79,7 @@ enum pst_err pst_normal_name(struct pst_bytes text, struct pst_buf *out)
 {
     PST_FREE uint8_t *folded = NULL;
     size_t len = 0, start = out->len;
-    enum pst_err r = fold(text, PST_NAME_MAX_BYTES, &folded, &len);
+    enum pst_err r = fold(text, PST_NORMAL_NAME_MAX_BYTES, &folded, &len);
     if (r == PST_OK)
         r = squeeze(folded, folded + len, out);
     return keep_or_undo(r, out, start);

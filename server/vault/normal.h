@@ -12,7 +12,7 @@
 
 /* Longest input, of whatever kind. */
 #define PST_NORMAL_MAX_BYTES 320
-#define PST_NAME_MAX_BYTES 200
+#define PST_NORMAL_NAME_MAX_BYTES 200
 /* RFC 5321 4.5.3.1: 64 octets, @, 255 octets, within a path of 256. */
 #define PST_EMAIL_MAX_BYTES 254
 #define PST_LOGIN_MAX_BYTES 254

@@ -212,6 +212,14 @@ enum pst_err pst_request_location(struct pst_request *request, const char *path)
     return PST_OK;
 }
 
+void pst_request_cookie(struct pst_request *request, struct pst_secret *token)
+{
+    struct pst_web_answer *answer = &request->exchange->answer;
+    pst_secret_free(&answer->cookie);
+    answer->cookie = token;
+    answer->cookie_clear = token == NULL;
+}
+
 static enum pst_viewer viewer_of(const struct pst_request *request)
 {
     if (!request->caller.signed_in)

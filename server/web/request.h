@@ -23,6 +23,7 @@
 #include "postern/json.h"
 #include "postern/names.h"
 #include "postern/refusal.h"
+#include "postern/secret.h"
 #include "postern/uuid.h"
 #include "server/handover/handover.h"
 #include "server/web/route.h"
@@ -137,6 +138,9 @@ PST_MUST_CHECK enum pst_err pst_request_etag(struct pst_request *request, int64_
 
 /* Location of what was made, text borrowed and copied. */
 PST_MUST_CHECK enum pst_err pst_request_location(struct pst_request *request, const char *path);
+
+/* Set the session cookie (token taken), or clear it with NULL. For session.c alone. */
+void pst_request_cookie(struct pst_request *request, struct pst_secret *token);
 
 /* An error that is no refusal. more borrowed, may be NULL. */
 PST_MUST_CHECK enum pst_err pst_request_problem(struct pst_request *request,

@@ -108,6 +108,7 @@ struct pst_route {
 
 /* One for each resource; a new one is declared here and listed in routes.c. */
 extern const struct pst_route pst_routes_drafts[];
+extern const struct pst_route pst_routes_enrolments[];
 extern const struct pst_route pst_routes_health[];
 extern const struct pst_route pst_routes_messages_get[];
 extern const struct pst_route pst_routes_messages_post[];

@@ -7,7 +7,7 @@
 #include "postern/cleanup.h"
 #include "server/store/events.h"
 #include "server/store/store.h"
-#include "server/vault/vault.h"
+#include "server/vault/fields.h"
 
 struct stranger {
     const char *code;
@@ -58,7 +58,7 @@ enum pst_err pst_peer_index(const struct pst_vault *vault, const struct pst_peer
     /* One customer of a provider has a /64 of IPv6 at least. */
     if (peer->family == 6)
         memset(address + 1 + 8, 0, 8);
-    return pst_vault_index(vault, "peer.address", pst_bytes(address, sizeof address), ret_index);
+    return pst_vault_index(vault, PST_INDEX_NETWORK, pst_bytes(address, sizeof address), ret_index);
 }
 
 static void count(struct pst_strangers *strangers, const struct stranger *add)
