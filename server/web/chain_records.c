@@ -187,7 +187,7 @@ enum pst_err pst_chain_records_read(struct pst_chain_records *chain, json_t **re
     return r;
 }
 
-enum pst_err pst_chain_root(struct pst_tx *tx, json_t **ret_root)
+enum pst_err pst_chain_records_root(struct pst_tx *tx, json_t **ret_root)
 {
     struct pst_practice practice;
     PST_BUF struct pst_buf text = {.max = ROOT_TEXT_MAX_BYTES};

@@ -46,6 +46,6 @@ PST_MUST_CHECK enum pst_err pst_chain_records_read(struct pst_chain_records *cha
                                                    json_t **ret_records);
 
 /* The practice's root key as base64url, or PST_ERR_NOT_FOUND before it was set. */
-PST_MUST_CHECK enum pst_err pst_chain_root(struct pst_tx *tx, json_t **ret_root);
+PST_MUST_CHECK enum pst_err pst_chain_records_root(struct pst_tx *tx, json_t **ret_root);
 
 #endif

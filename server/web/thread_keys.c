@@ -129,7 +129,7 @@ static enum pst_err answer_keys(struct pst_tx *tx, struct pst_request *request,
     if (r == PST_OK)
         r = pst_chain_records_read(&chain, &statements);
     if (r == PST_OK)
-        r = pst_chain_root(tx, &root);
+        r = pst_chain_records_root(tx, &root);
     if (r != PST_OK)
         return r == PST_ERR_NOT_FOUND ? PST_ERR_STORE : r;
     return pst_request_json(
