@@ -8,6 +8,8 @@
 
 /* Lines are collected and given out in pieces of about this many bytes. */
 #define OUT_BYTES ((size_t)64 * 1024)
+/* Room for the begin line, a full line and the end line. */
+#define ARMOR_LINES_BYTES ((size_t)256)
 
 static enum pst_err begin(struct pst_age_armorer *armorer, struct pst_buf *text)
 {
@@ -47,7 +49,7 @@ static enum pst_err take_line(struct pst_age_armorer *armorer, struct pst_bytes 
 
 enum pst_err pst_age_armorer_update(struct pst_age_armorer *armorer, struct pst_bytes binary)
 {
-    struct pst_buf text = {.max = OUT_BYTES + 2 * PST_AGE_ARMOR_COLUMNS};
+    struct pst_buf text = {.max = OUT_BYTES + ARMOR_LINES_BYTES};
     enum pst_err r = begin(armorer, &text);
     while (r == PST_OK && binary.len > 0) {
         r = take_line(armorer, &binary, &text);
@@ -62,7 +64,7 @@ enum pst_err pst_age_armorer_update(struct pst_age_armorer *armorer, struct pst_
 
 enum pst_err pst_age_armorer_finish(struct pst_age_armorer *armorer)
 {
-    struct pst_buf text = {.max = 4 * PST_AGE_ARMOR_COLUMNS};
+    struct pst_buf text = {.max = ARMOR_LINES_BYTES};
     enum pst_err r = begin(armorer, &text);
     if (r == PST_OK && armorer->held_len > 0)
         r = line_append(&text, armorer->held, armorer->held_len);
@@ -136,7 +138,7 @@ static enum pst_err take_char(struct pst_age_dearmorer *dearmorer, uint8_t c,
 
 enum pst_err pst_age_dearmorer_update(struct pst_age_dearmorer *dearmorer, struct pst_bytes text)
 {
-    struct pst_buf binary = {.max = OUT_BYTES + PST_AGE_ARMOR_COLUMNS};
+    struct pst_buf binary = {.max = OUT_BYTES + ARMOR_LINES_BYTES};
     enum pst_err r = PST_OK;
     for (size_t i = 0; r == PST_OK && i < text.len; i++) {
         r = take_char(dearmorer, text.ptr[i], &binary);

@@ -242,6 +242,21 @@ static const struct pst_cli_option draft_save_options[] = {
     END,
 };
 
+static const struct pst_cli_option seal_options[] = {
+    {"recipient", 'r', "RECIPIENT", "who can open it: age1…", PST_CLI_REPEATED},
+    {"passphrase", 'p', NULL, "for a passphrase instead", 0},
+    {"armor", 'a', NULL, "as text", 0},
+    {"output", 'o', "FILE", "write here instead of to standard output", PST_CLI_FILE},
+    END,
+};
+
+static const struct pst_cli_option open_options[] = {
+    {"identity", 'i', "KEYFILE", "file with the key; without it a passphrase is asked",
+     PST_CLI_REPEATED | PST_CLI_FILE},
+    {"output", 'o', "FILE", "write here instead of to standard output", PST_CLI_FILE},
+    END,
+};
+
 const struct pst_cli_command pst_cli_commands[] = {
     /* Oneself. */
     {"enrol", "LINK", "take up an invitation", enrol_options, 1, 1, pst_cmd_enrol},
@@ -314,6 +329,9 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"admin session end", "ID", "end anybody's session", NULL, 1, 1, pst_cmd_admin_session_end},
     {"admin records-key", "", "sign the records key with the root key", records_key_options, 0, 0,
      pst_cmd_admin_records_key},
+    /* Offline: plain age files. */
+    {"open", "[FILE]", "open an age file", open_options, 0, 1, pst_cmd_open},
+    {"seal", "[FILE]", "seal a file as an age file", seal_options, 0, 1, pst_cmd_seal},
     /* Of the program itself. */
     {"completion", "bash|zsh", "print the completion script of a shell", NULL, 1, 1,
      pst_cmd_completion},
