@@ -1,0 +1,48 @@
+"""Durable acceptance of sealed 4 KiB messages, beside the same rows put by bare SQLite."""
+import json
+import statistics
+import subprocess
+from pathlib import Path
+
+from e2e import cast
+from e2e.harness import Gateway
+
+MESSAGES = 20000
+SIZE = 3500  # of the mail; the envelope is then about 4 KiB
+CONNECTIONS = 64
+LIMITS = """limits: { messages-per-minute = 10000000; quota = "1000gb"; };
+"""
+
+
+def post(gateway, forger, bundle, rate=None):
+    token = forger.folder / "token"
+    token.write_text(forger.person.token())
+    command = [gateway.build / "tests/bench/load", "post", "localhost", str(gateway.port),
+               gateway.ca, f"/v1/threads/{forger.thread}/messages", str(CONNECTIONS), bundle, token]
+    done = subprocess.run(command + ([str(rate)] if rate else []), capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stdout + done.stderr)
+    return json.loads(done.stdout)
+
+
+def bare(build, work):
+    done = subprocess.run([build / "tests/bench/bench_store", "--json", "--bare", work],
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["figures"][0]["value"]
+
+
+def measure(build, work, rounds):
+    gateway = Gateway(Path(work) / "acceptance", build=build, extra=LIMITS)
+    practice = cast.small_practice(gateway)
+    try:
+        first = practice["carol"].json("send", "--to", practice["ada"].id, "--team", practice.team,
+                                       text="The first.\n")
+        forger = cast.Forger(practice, practice["carol"], first["thread"])
+        ours, peer = [], []
+        for _ in range(rounds):
+            ours.append(post(gateway, forger, forger.bundle(MESSAGES, SIZE))["per_second"])
+            peer.append(bare(build, work))
+        return {"postern": statistics.median(ours), "sqlite": statistics.median(peer)}
+    finally:
+        gateway.stop()

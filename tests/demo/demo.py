@@ -1,0 +1,134 @@
+"""./dev demo: a throw-away practice, played from its first day by the real programs.
+
+One line a step: what was done, what was expected, what came. With --exit the
+exit status is 0 only if every step did what it should; without, the gateway
+goes on serving until Ctrl-C.
+"""
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from demo import exchange, founding, refusals  # noqa: E402  (after the path is set)
+from e2e.cast import Practice  # noqa: E402
+from e2e.harness import Gateway, TOP, free_port  # noqa: E402
+
+PORT = 8443
+
+
+class Play:
+    """Counts and prints steps; colours only for a terminal."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+        self.began = time.monotonic()
+        self.colour = sys.stdout.isatty()
+
+    def title(self, text):
+        print(f"\n{text}")
+
+    def step(self, what, expected, came, ok=None):
+        ok = expected == came if ok is None else ok
+        self.count += 1
+        self.failed += not ok
+        mark = "ok  " if ok else "FAIL"
+        if self.colour:
+            mark = f"\033[{32 if ok else 31}m{mark}\033[0m"
+        print(f"{mark} {self.count:3d}  {what}: expected {expected}"
+              + ("" if ok and expected == came else f", came {came}"), flush=True)
+        return ok
+
+    def summary(self):
+        print(f"\n{self.count} steps, {self.failed} not as expected, "
+              f"{time.monotonic() - self.began:.0f} s")
+
+
+def describe(practice):
+    """demo.json: for people and scripts that want to go on from here."""
+    gateway = practice.gateway
+    people = []
+    for person in practice.people.values():
+        entry = {"name": person.name, "role": person.role, "login": person.profile,
+                 "id": person.id, "passphrase_file": str(person.passphrase_file),
+                 "profile": person.profile}
+        if person.is_staff:
+            entry["totp_secret_file"] = str(person.totp_file)
+        if person.role == "patient":
+            entry["patient"] = person.id
+        people.append(entry)
+    for name, share in zip(("Casey Custodian", "Robin Keyholder", "Jamie Vaultward"),
+                           sorted(practice.shares.glob("*.share"))):
+        people.append({"name": name, "role": "custodian", "share": str(share)})
+    whole = {"server": gateway.url, "ca": str(gateway.ca), "config": str(gateway.config),
+             "state": str(gateway.folder / "state"), "ledger_key": practice.ledger_key,
+             "people": people}
+    path = gateway.folder / "demo.json"
+    path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def addresses(practice, path):
+    print(f"\nServing {practice.gateway.url}, certificate authority {practice.gateway.ca}")
+    print(f"Everything a script needs: {path}\n")
+    print("Sign-ins (passphrases and one-time-code secrets are in the files of demo.json):")
+    for person in practice.people.values():
+        print(f"  {person.profile:12} {person.role:14} {person.name}")
+    print("\nFor example:")
+    print(f"  export XDG_STATE_HOME={practice.gateway.folder / 'state'} "
+          f"POSTERN_CA={practice.gateway.ca}")
+    print(f"  {practice.gateway.program('postern')} --profile carol threads")
+
+
+def prepare(folder):
+    """An earlier demo's folder is replaced; anything else is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "postern.conf").exists():
+            sys.exit(f"demo: {folder} holds something else; choose another --dir")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def serve():
+    print("\nCtrl-C ends it.", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nstopping", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev demo")
+    parser.add_argument("--build", required=True, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--exit", action="store_true", help="stop after the play")
+    parser.add_argument("--port", type=int, help=f"port to serve on ({PORT})")
+    parser.add_argument("--dir", type=Path, default=TOP / "var" / "demo")
+    args = parser.parse_args()
+    folder = args.dir.resolve()
+    prepare(folder)
+    gateway = Gateway(folder, port=args.port or (free_port() if args.exit else PORT),
+                      build=args.build.resolve())
+    play, practice = Play(), Practice(gateway)
+    try:
+        founding.play(play, practice)
+        exchange.play(play, practice)
+        refusals.play(play, practice)
+        path = describe(practice)
+        play.summary()
+        if not args.exit:
+            addresses(practice, path)
+            serve()
+    finally:
+        gateway.stop()
+    sys.exit(1 if play.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
