@@ -15,16 +15,8 @@
 
 #include "postern/buf.h"
 #include "postern/uuid.h"
+#include "server/store/people.h"
 #include "server/store/store.h"
-
-/* person.state, of everybody. */
-enum pst_person_state {
-    PST_PERSON_INVITED = 0,
-    PST_PERSON_ACTIVE = 1,
-    PST_PERSON_DISABLED = 2,
-    PST_PERSON_MERGED = 3,
-    PST_PERSON_ENDED = 4,
-};
 
 enum {
     PST_SEEN_BY_ALL = 1,            /* intake, administrator */

@@ -12,10 +12,10 @@
 
 #include "postern/buf.h"
 #include "postern/uuid.h"
+#include "server/store/people.h"
 #include "server/store/store.h"
 
-/* Longest specialty, and what a page of a patient shows. */
-#define PST_SPECIALTY_SIZE 129
+/* What a page of a patient shows. */
 #define PST_VISITS_SHOWN 100
 
 /* One professional service. Texts borrowed. */

@@ -107,17 +107,25 @@ struct pst_route {
 };
 
 /* One for each resource; a new one is declared here and listed in routes.c. */
+extern const struct pst_route pst_routes_break_glass[];
+extern const struct pst_route pst_routes_consents[];
 extern const struct pst_route pst_routes_drafts[];
 extern const struct pst_route pst_routes_enrolments[];
 extern const struct pst_route pst_routes_health[];
 extern const struct pst_route pst_routes_messages_get[];
 extern const struct pst_route pst_routes_messages_post[];
+extern const struct pst_route pst_routes_patient_end[];
+extern const struct pst_route pst_routes_patients[];
 extern const struct pst_route pst_routes_receipts[];
 extern const struct pst_route pst_routes_redirects[];
+extern const struct pst_route pst_routes_representatives[];
+extern const struct pst_route pst_routes_restrictions[];
 extern const struct pst_route pst_routes_retraction[];
 extern const struct pst_route pst_routes_session[];
+extern const struct pst_route pst_routes_terms[];
 extern const struct pst_route pst_routes_thread_keys[];
 extern const struct pst_route pst_routes_threads[];
+extern const struct pst_route pst_routes_visits[];
 
 /* Every table, each ended by a route with method NULL; the list ends with NULL. */
 extern const struct pst_route *const pst_routes[];
