@@ -86,11 +86,8 @@ static enum moved read_outside(struct pst_door_conn *conn, uint8_t *bytes, size_
         conn->outside.in = false;
         return MOVED_BLOCKED;
     }
-    /* An end without close_notify: HTTP's own framing tells whether something is missing. */
-    bool cut = why == SSL_ERROR_SSL &&
-               ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
     ERR_clear_error();
-    return why == SSL_ERROR_ZERO_RETURN || cut ? MOVED_ENDED : MOVED_FAILED;
+    return why == SSL_ERROR_ZERO_RETURN ? MOVED_ENDED : MOVED_FAILED;
 }
 
 /* Web does not listen any more; what it still has to say goes on. */

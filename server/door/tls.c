@@ -129,10 +129,15 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/*
+ * IGNORE_UNEXPECTED_EOF: an end without close_notify is passed on as an end, and
+ * the answer still goes out; HTTP's own framing tells whether something is missing.
+ */
 static bool set_up(SSL_CTX *context, unsigned minimum_tls)
 {
     (void)SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-                                           SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+                                           SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1); /* one read(2) a record, not two */
