@@ -257,6 +257,16 @@ static const struct pst_cli_option open_options[] = {
     END,
 };
 
+static const struct pst_cli_option fingerprint_options[] = {
+    {"records", 0, NULL, "of the practice's records key", 0},
+    END,
+};
+
+static const struct pst_cli_option recovery_code_options[] = {
+    {"recovery-code-file", 0, "FILE", "write it there instead of showing it", PST_CLI_FILE},
+    END,
+};
+
 const struct pst_cli_command pst_cli_commands[] = {
     /* Oneself. */
     {"enrol", "LINK", "take up an invitation", enrol_options, 1, 1, pst_cmd_enrol},
@@ -329,6 +339,13 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"admin session end", "ID", "end anybody's session", NULL, 1, 1, pst_cmd_admin_session_end},
     {"admin records-key", "", "sign the records key with the root key", records_key_options, 0, 0,
      pst_cmd_admin_records_key},
+    /* Keys. */
+    {"keys fingerprint", "[PERSON]", "show a fingerprint to compare", fingerprint_options, 0, 1,
+     pst_cmd_keys_fingerprint},
+    {"keys show", "[PERSON]", "show the certified keys of a person", NULL, 0, 1, pst_cmd_keys_show},
+    {"keys rotate", "", "make new keys of one's own", NULL, 0, 0, pst_cmd_keys_rotate},
+    {"keys recovery-code", "", "make a new recovery code", recovery_code_options, 0, 0,
+     pst_cmd_keys_recovery_code},
     /* Offline: plain age files. */
     {"open", "[FILE]", "open an age file", open_options, 0, 1, pst_cmd_open},
     {"seal", "[FILE]", "seal a file as an age file", seal_options, 0, 1, pst_cmd_seal},

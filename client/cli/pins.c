@@ -120,6 +120,20 @@ static enum pst_err check_known(struct pst_cli *cli, bool new_device)
     return PST_OK;
 }
 
+/* Is one of the ring's signing keys the one with this id? */
+static bool holds_key(const struct pst_keyring *ring, const struct pst_key_id *id)
+{
+    for (size_t i = 0; i < ring->signing_count; i++) {
+        struct pst_signer *signer = NULL;
+        bool is = pst_signer_from_seed(ring->signing[i], &signer) == PST_OK &&
+                  pst_key_id_equal(&signer->id, id);
+        pst_signer_free(&signer);
+        if (is)
+            return true;
+    }
+    return false;
+}
+
 enum pst_err pst_pins_check_own_chain(struct pst_cli *cli)
 {
     struct pst_self *self = cli->self;
@@ -133,8 +147,7 @@ enum pst_err pst_pins_check_own_chain(struct pst_cli *cli)
         return pst_cli_fail(cli, PST_ERR_CHAIN,
                             "Your own keys are not certified up to the practice's root, or have "
                             "expired. Ask the practice for a new invitation.");
-    const struct pst_statement *statement = pst_record_statement(own);
-    if (!pst_key_id_equal(&statement->sign_id, &self->signer->id))
+    if (!holds_key(self->ring, &pst_record_statement(own)->sign_id))
         return pst_cli_fail(cli, PST_ERR_CHAIN,
                             "WARNING: the server shows keys of yours that you did not make. Call "
                             "the practice, and do not use this until they have explained it.");
