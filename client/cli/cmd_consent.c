@@ -6,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/fields.h"
 #include "client/cli/self.h"
+#include "client/cli/state.h"
 #include "client/cli/wire.h"
 #include "postern/cleanup.h"
 #include "postern/time.h"
@@ -248,13 +249,43 @@ static void set_common(struct pst_cli *cli, struct draft *d)
     d->body.witness = pst_cli_get(cli, "witness");
 }
 
+/* What is talked through, or read in the terms, before anybody agrees. */
+static const struct {
+    const char *name;
+    const char *words;
+} measures[] = {
+    {"device-lock", "locking one's phone and computer"},
+    {"emergencies", "that messages are not for emergencies, and when an answer comes"},
+    {"notices", "that notices say nothing, and how to know a false one"},
+    {"passphrase", "a long passphrase that nobody else knows"},
+    {"who-reads", "who can read messages, and that they become part of the record"},
+};
+
+static void list_measures(struct pst_cli *cli)
+{
+    fputs("Security measures:\n", cli->out);
+    for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++)
+        fprintf(cli->out, "  %-12s %s\n", measures[i].name, measures[i].words);
+    fputc('\n', cli->out);
+}
+
+static void take_all_measures(struct draft *d)
+{
+    for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++)
+        d->body.measures[i] = measures[i].name;
+    d->body.measures_count = sizeof measures / sizeof measures[0];
+}
+
 /* The patient reads the terms here; staff vouch by the measures that they talked them through. */
-static enum pst_err agree(struct pst_cli *cli, const struct draft *d)
+static enum pst_err agree(struct pst_cli *cli, struct draft *d)
 {
     if (pst_cli_has(cli, "yes-discussed") || d->body.decision != PST_DECISION_GIVEN)
         return PST_OK;
-    if (!cli->json)
+    if (!cli->json) {
         print_terms(cli, d->terms);
+        list_measures(cli);
+    }
+    take_all_measures(d);
     if (pst_ask_yes(cli, d->by_patient ? "Do you agree? [y/N] "
                                        : "Were these terms and the security measures talked "
                                          "through, and does the patient agree? [y/N] "))
@@ -262,6 +293,18 @@ static enum pst_err agree(struct pst_cli *cli, const struct draft *d)
     return pst_cli_fail(cli, PST_ERR_DENIED,
                         "Nothing was recorded. Say which security measures were discussed: "
                         "--yes-discussed NAME,NAME.");
+}
+
+/* For the patient to sign on this tablet: "consent sign", then "consent post". */
+static enum pst_err keep_record(struct pst_cli *cli, const struct draft *d, const char *path)
+{
+    PST_BUF struct pst_buf record = {.max = PST_RECORD_MAX_BYTES};
+    enum pst_err err = pst_self_record(cli, PST_RECORD_CONSENT, &d->body, &record);
+    if (err == PST_OK)
+        err = pst_state_write_file(cli, path, record.bytes, record.len, 0600);
+    if (err == PST_OK)
+        pst_cli_print(cli, "The record stands in %s for the patient to sign.", path);
+    return err;
 }
 
 static enum pst_err send_record(struct pst_cli *cli, const struct draft *d, const char *format,
@@ -330,6 +373,8 @@ static enum pst_err record(struct pst_cli *cli, struct draft *d)
     if (err != PST_OK)
         return err;
     set_common(cli, d);
+    if (pst_cli_has(cli, "to-sign"))
+        return keep_record(cli, d, pst_cli_get(cli, "to-sign"));
     char id[PST_UUID_TEXT_SIZE];
     pst_uuid_format(&d->patient, id);
     err = send_record(cli, d, "/v1/patients/%s/consents", id, &answer);

@@ -111,6 +111,12 @@ static const struct pst_cli_option consent_record_options[] = {
     {"signer", 0, "NAME", "who agreed, when not the patient", 0},
     {"witness", 0, "NAME", "who witnessed it", 0},
     {"expires", 0, "DATE", "last day", 0},
+    {"to-sign", 0, "FILE", "write the record there for an enrolled patient to sign", PST_CLI_FILE},
+    END,
+};
+
+static const struct pst_cli_option consent_sign_options[] = {
+    {"yes", 0, NULL, "without being asked", 0},
     END,
 };
 
@@ -312,6 +318,10 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"consent terms", "", "show the terms", consent_terms_options, 0, 0, pst_cmd_consent_terms},
     {"consent record", "[PATIENT]", "record an agreement or refusal", consent_record_options, 0, 1,
      pst_cmd_consent_record},
+    {"consent sign", "FILE", "sign, as the patient, a record that staff made", consent_sign_options,
+     1, 1, pst_cmd_consent_sign},
+    {"consent post", "FILE", "record what the patient has signed", NULL, 1, 1,
+     pst_cmd_consent_post},
     {"consent show", "[PATIENT]", "show all that was agreed", NULL, 0, 1, pst_cmd_consent_show},
     {"consent withdraw", "[PATIENT]", "withdraw the agreement", consent_withdraw_options, 0, 1,
      pst_cmd_consent_withdraw},
