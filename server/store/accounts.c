@@ -33,6 +33,18 @@ enum pst_err pst_account_replace(struct pst_tx *tx, const struct pst_account *ac
     return write_account(tx, PST_STMT_ACCOUNT_REPLACE, account, ring);
 }
 
+enum pst_err pst_account_change(struct pst_tx *tx, const struct pst_account *account,
+                                struct pst_bytes ring)
+{
+    return pst_sql_update(
+        tx, PST_STMT_ACCOUNT_CHANGE, PST_V_UUID(&account->person), PST_V_ARRAY(account->auth_hash),
+        PST_V_ARRAY(account->params.salt), PST_V_INT(account->params.memory_kib),
+        PST_V_INT(account->params.passes),
+        PST_V_BYTES_IF(account->has_recovery,
+                       pst_bytes(account->recovery_hash, sizeof account->recovery_hash)),
+        PST_V_BYTES(ring), PST_V_INT(account->ring_version));
+}
+
 static enum pst_err take_account(struct pst_rows *rows, struct pst_account *ret_account)
 {
     struct pst_account account = {0};

@@ -39,6 +39,12 @@ PST_MUST_CHECK enum pst_err pst_account_insert(struct pst_tx *tx, const struct p
 PST_MUST_CHECK enum pst_err
 pst_account_replace(struct pst_tx *tx, const struct pst_account *account, struct pst_bytes ring);
 
+/*
+ * Proofs, parameters and ring; the login stays. PST_ERR_NOT_FOUND.
+ */
+PST_MUST_CHECK enum pst_err pst_account_change(struct pst_tx *tx, const struct pst_account *account,
+                                               struct pst_bytes ring);
+
 /* PST_ERR_NOT_FOUND. */
 PST_MUST_CHECK enum pst_err pst_account_by_login(struct pst_tx *tx, const uint8_t *login_index,
                                                  struct pst_account *ret_account);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "postern/time.h"
 #include "server/store/sql.h"
 
 enum pst_err pst_sealed_text_set(struct pst_sealed_text *text, struct pst_bytes bytes)
@@ -67,6 +68,21 @@ enum pst_err pst_person_update(struct pst_tx *tx, const struct pst_person *perso
                           PST_V_INT(person->roles), PST_V_INT(person->state),
                           PST_V_BYTES(pst_sealed_text_bytes(&person->name)),
                           PST_V_INT(person->break_glass));
+}
+
+enum pst_err pst_represented_each(struct pst_tx *tx, const struct pst_uuid *person, int64_t now_ms,
+                                  enum pst_err (*each)(void *ctx, const struct pst_uuid *patient),
+                                  void *ctx)
+{
+    PST_ROWS struct pst_rows *rows = NULL;
+    enum pst_err r = pst_sql_query(tx, PST_STMT_REPRESENTED_LIST, &rows, PST_V_UUID(person),
+                                   PST_V_INT(now_ms / PST_DAY_MS));
+    while (pst_sql_each(rows, &r)) {
+        struct pst_uuid patient;
+        pst_row_uuid(rows, 0, &patient);
+        r = each(ctx, &patient);
+    }
+    return r;
 }
 
 enum pst_err pst_credential_insert(struct pst_tx *tx, const struct pst_credential *credential)

@@ -72,6 +72,11 @@ PST_MUST_CHECK enum pst_err pst_person_list(struct pst_tx *tx, uint32_t roles,
 /* Roles, state, name and break_glass; the version grows. PST_ERR_NOT_FOUND. */
 PST_MUST_CHECK enum pst_err pst_person_update(struct pst_tx *tx, const struct pst_person *person);
 
+/* The patients a person stands for now, by id. */
+PST_MUST_CHECK enum pst_err
+pst_represented_each(struct pst_tx *tx, const struct pst_uuid *person, int64_t now_ms,
+                     enum pst_err (*each)(void *ctx, const struct pst_uuid *patient), void *ctx);
+
 #define PST_SPECIALTY_SIZE 128
 #define PST_DISCLOSURE_SIZE 1024
 /* Most credentials of one person that are read at once. */

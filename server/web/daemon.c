@@ -330,11 +330,12 @@ static void request_done(void *cls, struct MHD_Connection *connection, void **co
  */
 static void library_log(void *cls, const char *format, va_list arguments)
 {
+    static const char *const noise[] = {"Setting %s option to ", "Failed to push the data "};
     (void)cls;
     (void)arguments;
-    if (strstr(format, "TCP_") != NULL || strstr(format, "ush") != NULL ||
-        strstr(format, "uffering") != NULL)
-        return;
+    for (size_t i = 0; i < sizeof noise / sizeof noise[0]; i++)
+        if (strncmp(format, noise[i], strlen(noise[i])) == 0)
+            return;
     PST_LOG(HTTP_LIBRARY);
 }
 

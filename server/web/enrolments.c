@@ -6,7 +6,6 @@
  * the chain from the new statement to the practice's root. The first
  * administrator brings the root itself, which is accepted once.
  */
-#include <sodium.h>
 #include <string.h>
 
 #include "postern/chain.h"
@@ -21,8 +20,8 @@
 #include "server/web/chains.h"
 #include "server/web/credential.h"
 #include "server/web/enrolment_proof.h"
+#include "server/web/factor_take.h"
 #include "server/web/places.h"
-#include "server/web/totp.h"
 
 #define LOGIN_MAX_BYTES 254
 #define CODE_MAX_BYTES 16
@@ -206,14 +205,9 @@ static const struct pst_json_member enrol_members[] = {
 #define ENROL_COUNT (sizeof enrol_members / sizeof enrol_members[0])
 #define ENROL_ROOT (ENROL_COUNT - 1)
 
-struct totp_body {
-    const char *secret;
-    const char *code;
-};
-
 static const struct pst_json_member totp_members[] = {
-    {"secret", PST_JSON_TEXT, MUST, offsetof(struct totp_body, secret), TOTP_TEXT_MAX},
-    {"code", PST_JSON_TEXT, MUST, offsetof(struct totp_body, code), CODE_MAX_BYTES},
+    {"secret", PST_JSON_TEXT, MUST, offsetof(struct pst_totp_body, secret), TOTP_TEXT_MAX},
+    {"code", PST_JSON_TEXT, MUST, offsetof(struct pst_totp_body, code), CODE_MAX_BYTES},
 };
 
 struct enrol {
@@ -333,28 +327,13 @@ static enum pst_err bad(struct pst_request *request, const char *member)
 
 static enum pst_err factor_take(struct pst_request *request, struct enrol *enrol)
 {
-    PST_BUF struct pst_buf secret = {.max = PST_TOTP_SECRET_MAX_BYTES};
-    struct totp_body body;
+    struct pst_totp_body body;
     bool staff = (enrol->invited.person.roles & PST_ROLES_STAFF) != 0;
     if (enrol->body.totp == NULL)
         return staff ? bad(request, "totp") : PST_OK;
-    if (pst_json_decode(enrol->body.totp, totp_members, 2, &body, NULL, NULL) != PST_OK ||
-        pst_totp_secret_parse(body.secret, &secret) != PST_OK ||
-        pst_totp_check(pst_buf_bytes(&secret), body.code, request->now_ms,
-                       &enrol->factor.last_step) != PST_OK)
+    if (pst_json_decode(enrol->body.totp, totp_members, 2, &body, NULL, NULL) != PST_OK)
         return bad(request, "totp");
-    PST_BUF struct pst_buf sealed = {.max = PST_SEALED_TEXT_MAX_BYTES};
-    struct pst_factor *factor = &enrol->factor;
-    pst_uuid_v7(request->now_ms, NULL, &factor->id);
-    factor->person = enrol->invited.person.id;
-    memcpy(factor->kind, "totp", sizeof "totp");
-    factor->created_at_ms = request->now_ms;
-    enum pst_err r =
-        pst_vault_field_seal(request->vault, pst_field_of(PST_FIELD_FACTOR_SECRET, &factor->id),
-                             pst_buf_bytes(&secret), &sealed);
-    sodium_memzero(secret.bytes, secret.len);
-    if (r == PST_OK)
-        r = pst_sealed_text_set(&factor->secret, pst_buf_bytes(&sealed));
+    enum pst_err r = pst_factor_take(request, &enrol->invited.person.id, &body, &enrol->factor);
     enrol->has_factor = r == PST_OK;
     return r;
 }

@@ -112,6 +112,7 @@ extern const struct pst_route pst_routes_consents[];
 extern const struct pst_route pst_routes_drafts[];
 extern const struct pst_route pst_routes_enrolments[];
 extern const struct pst_route pst_routes_health[];
+extern const struct pst_route pst_routes_me[];
 extern const struct pst_route pst_routes_messages_get[];
 extern const struct pst_route pst_routes_messages_post[];
 extern const struct pst_route pst_routes_patient_end[];

@@ -5,6 +5,7 @@ const struct pst_route *const pst_routes[] = {
     pst_routes_drafts,
     pst_routes_enrolments,
     pst_routes_health,
+    pst_routes_me,
     pst_routes_messages_get,
     pst_routes_messages_post,
     pst_routes_receipts,
