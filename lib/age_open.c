@@ -9,7 +9,7 @@
 #define SEALED_CHUNK_BYTES (PST_AGE_CHUNK_BYTES + PST_AGE_TAG_BYTES)
 
 /* Chunks given to the sink at once. */
-#define BATCH_CHUNKS 16
+#define BATCH_CHUNKS 4
 #define BATCH_BYTES ((size_t)BATCH_CHUNKS * PST_AGE_CHUNK_BYTES)
 
 struct pst_age_opener {

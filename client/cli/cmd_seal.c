@@ -67,6 +67,9 @@ static enum pst_err seal_all(struct sealing *sealing, bool armor)
                                  .recipient_count = sealing->count,
                                  .passphrase = sealing->passphrase};
     struct pst_sink out = pst_output_sink(&sealing->output);
+    if (sealing->output.terminal && !armor)
+        return pst_cli_fail(cli, PST_ERR_USAGE,
+                            "A sealed file is not text: give a file with -o, or -a for text.");
     if (armor) {
         sealing->armorer.out = out;
         out = (struct pst_sink){armor_write, &sealing->armorer};

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-SIZES = [0, 1, 15, 16, 17, 65535, 65536, 65537, 65552, 131071, 131072, 131073,
-         196608, 1048575, 1048576, 1048577, 1114112, 1114113]
+SIZES = [0, 1, 15, 16, 17, 65535, 65536, 65537, 65552, 131071, 131072, 131073, 196608,
+         262143, 262144, 262145, 327680, 327681, 1048575, 1048576, 1048577, 1114113]
 BIG = 256 * 1024 * 1024
 # More than this between 1 MiB and 256 MiB would mean that memory follows size.
 # (What is measured never falls below the peak of this interpreter itself.)
@@ -45,12 +45,12 @@ def fails(*command, **more):
     return result
 
 
-def with_terminal(command, answer):
-    """Runs a program on a terminal of its own and types answer at each prompt."""
+def with_terminal(command, answer, want=0):
+    """Runs a program on a terminal of its own, types answer at each prompt; what it showed."""
     child, terminal = pty.fork()
     if child == 0:
         os.execvp(command[0], [str(part) for part in command])
-    shown, deadline = b"", time.monotonic() + TTY_SECONDS
+    shown, prompt, deadline = b"", b"", time.monotonic() + TTY_SECONDS
     while time.monotonic() < deadline:
         ready, _, _ = select.select([terminal], [], [], 1)
         if not ready:
@@ -62,12 +62,14 @@ def with_terminal(command, answer):
         if not piece:
             break
         shown += piece
-        if shown.rstrip().endswith(b":"):
+        prompt += piece
+        if prompt.rstrip().endswith(b":"):
             os.write(terminal, answer.encode() + b"\n")
-            shown = b""
+            prompt = b""
     os.close(terminal)
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, f"{command}: {shown!r}"
+    assert os.waitstatus_to_exitcode(status) == want, f"{command}: {shown!r}"
+    return shown
 
 
 def keygen(folder, name):
@@ -229,6 +231,20 @@ def seal_errors(postern, folder, recipient):
     passed("bad recipients and missing files leave nothing")
 
 
+def terminals(postern, folder, key, recipient):
+    """Text goes to a terminal; what could drive it does not."""
+    plain, sealed = folder / "plain", folder / "sealed"
+    for content, status in (("¡Gracias!\n".encode(), 0), (b"bell \x07", 65), (b"\x1b[2J", 65),
+                            ("C1 \x9b2J".encode(), 65)):
+        plain.write_bytes(content)
+        run(postern, "seal", "-r", recipient, "-o", sealed, plain)
+        shown = with_terminal([postern, "open", "-i", key, sealed], "", want=status)
+        assert (content.strip() in shown) == (status == 0), shown
+    with_terminal([postern, "seal", "-a", "-r", recipient, plain], "")
+    with_terminal([postern, "seal", "-r", recipient, plain], "", want=64)
+    passed("a terminal is given text alone")
+
+
 def main():
     postern = Path(sys.argv[1]).resolve()
     if shutil.which("age") is None or shutil.which("age-keygen") is None:
@@ -242,6 +258,7 @@ def main():
         recipients(postern, folder)
         passphrases(postern, folder)
         failures(postern, folder, key, recipient)
+        terminals(postern, folder, key, recipient)
         big(postern, folder, key, recipient)
     print(f"{done} passed")
     return 0

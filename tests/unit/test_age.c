@@ -3,10 +3,10 @@
 
 #include "age_files.h"
 
-/* Around the ends of chunks and of batches of chunks. */
-static const size_t sizes[] = {0,       1,       15,      16,      17,     65535,
-                               65536,   65537,   65552,   131071,  131072, 131073,
-                               1048575, 1048576, 1048577, 1114112, 1114113};
+/* Around the ends of chunks and of batches of four chunks; 1 MiB and more last. */
+static const size_t sizes[] = {0,      1,      15,     16,      17,      65535,  65536,
+                               65537,  65552,  131071, 131072,  131073,  262143, 262144,
+                               262145, 327680, 327681, 1048576, 1048577, 1114113};
 #define SIZE_COUNT (sizeof sizes / sizeof sizes[0])
 
 static struct pst_secret *identity;
