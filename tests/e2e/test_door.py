@@ -8,14 +8,17 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
 
-from tests.e2e import standin
-from tests.e2e.harness import FIRST_UID, Gateway, wait_until
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from e2e import standin  # noqa: E402  (after the path is set)
+from e2e.harness import FIRST_UID, Gateway, wait_until  # noqa: E402  (after the path is set)
 
 
 class Door(Gateway):
