@@ -16,9 +16,10 @@
 #define LINE_MAX_BYTES (PST_PASSPHRASE_MAX_BYTES + 2)
 #define READ_BYTES 65536
 
+/* Nobody is asked who does not see what is said: scripts catch stderr. */
 static int open_terminal(void)
 {
-    return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    return !isatty(STDERR_FILENO) ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 }
 
 bool pst_ask_possible(void)

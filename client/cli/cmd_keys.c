@@ -16,6 +16,8 @@
 
 /* How long a statement holds: as at enrolment. */
 #define STATEMENT_YEARS 5
+/* Every identity a ring can hold, a line each. */
+#define KEYFILE_MAX_BYTES ((size_t)8192)
 
 /* The statement that holds now of the operand, or of oneself. */
 static enum pst_err current(struct pst_cli *cli, const struct pst_record **ret_record)
@@ -79,10 +81,34 @@ enum pst_err pst_cmd_keys_fingerprint(struct pst_cli *cli)
     return isatty(fileno(cli->out)) ? pst_qr_print(cli->out, text) : PST_OK;
 }
 
+/* A key file as age-keygen writes it: whoever holds it opens all one's messages. */
+static enum pst_err write_identities(struct pst_cli *cli, const char *path)
+{
+    const struct pst_keyring *ring = cli->self->ring;
+    PST_BUF struct pst_buf file = {.max = KEYFILE_MAX_BYTES};
+    enum pst_err err = pst_buf_append_str(&file, "# keep this secret: it opens your messages\n");
+    for (size_t i = 0; err == PST_OK && i < ring->identities_count; i++) {
+        PST_SECRET struct pst_secret *text = NULL;
+        err = pst_age_identity_format(ring->identities[i], &text);
+        if (err == PST_OK)
+            err = pst_buf_append(&file, pst_secret_bytes(text), pst_secret_len(text));
+        if (err == PST_OK)
+            err = pst_buf_append_byte(&file, '\n');
+    }
+    if (err == PST_OK)
+        err = pst_state_write_file(cli, path, file.bytes, file.len, 0600);
+    if (file.len > 0)
+        explicit_bzero(file.bytes, file.len);
+    return err;
+}
+
 enum pst_err pst_cmd_keys_show(struct pst_cli *cli)
 {
     const struct pst_record *record = NULL;
+    const char *file = pst_cli_get(cli, "identity-file");
     enum pst_err err = current(cli, &record);
+    if (err == PST_OK && file != NULL)
+        err = write_identities(cli, file);
     if (err != PST_OK)
         return err;
     const struct pst_statement *s = pst_record_statement(record);

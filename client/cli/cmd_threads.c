@@ -119,7 +119,7 @@ enum pst_err pst_cmd_thread(struct pst_cli *cli)
     if (err != PST_OK)
         return err;
     if (cli->json) {
-        (void)json_object_set(thread, "messages", json_object_get(list, "items"));
+        (void)json_object_update(thread, list);
         pst_cli_print_json(cli, thread);
         return PST_OK;
     }

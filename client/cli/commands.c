@@ -273,6 +273,30 @@ static const struct pst_cli_option recovery_code_options[] = {
     END,
 };
 
+static const struct pst_cli_option keys_show_options[] = {
+    {"identity-file", 0, "FILE", "write one's own secret keys there, for the age program",
+     PST_CLI_FILE},
+    END,
+};
+
+static const struct pst_cli_option records_init_options[] = {
+    {"custodians", 0, "N", "how many shares to make", PST_CLI_REQUIRED},
+    {"threshold", 0, "K", "how many of them open a message", PST_CLI_REQUIRED},
+    {"shares", 0, "DIR", "folder to write the shares in", PST_CLI_REQUIRED | PST_CLI_FOLDER},
+    END,
+};
+
+static const struct pst_cli_option records_combine_options[] = {
+    {"output", 'o', "FILE", "write the key here instead of to standard output", PST_CLI_FILE},
+    END,
+};
+
+static const struct pst_cli_option records_open_options[] = {
+    {"share", 0, "FILE", "a custodian's share", PST_CLI_REQUIRED | PST_CLI_REPEATED | PST_CLI_FILE},
+    {"output", 'o', "FILE", "write the message here instead of to standard output", PST_CLI_FILE},
+    END,
+};
+
 const struct pst_cli_command pst_cli_commands[] = {
     /* Oneself. */
     {"enrol", "LINK", "take up an invitation", enrol_options, 1, 1, pst_cmd_enrol},
@@ -352,13 +376,22 @@ const struct pst_cli_command pst_cli_commands[] = {
     /* Keys. */
     {"keys fingerprint", "[PERSON]", "show a fingerprint to compare", fingerprint_options, 0, 1,
      pst_cmd_keys_fingerprint},
-    {"keys show", "[PERSON]", "show the certified keys of a person", NULL, 0, 1, pst_cmd_keys_show},
+    {"keys show", "[PERSON]", "show the certified keys of a person", keys_show_options, 0, 1,
+     pst_cmd_keys_show},
     {"keys rotate", "", "make new keys of one's own", NULL, 0, 0, pst_cmd_keys_rotate},
     {"keys recovery-code", "", "make a new recovery code", recovery_code_options, 0, 0,
      pst_cmd_keys_recovery_code},
     /* Offline: plain age files. */
     {"open", "[FILE]", "open an age file", open_options, 0, 1, pst_cmd_open},
     {"seal", "[FILE]", "seal a file as an age file", seal_options, 0, 1, pst_cmd_seal},
+    /* The records key, offline, by its custodians. */
+    {"records init", "", "make the records key and split it into shares", records_init_options, 0,
+     0, pst_cmd_records_init},
+    {"records combine", "SHARE...", "put the records key together", records_combine_options, 2, 255,
+     pst_cmd_records_combine},
+    {"records open", "FILE", "open a message with enough shares", records_open_options, 1, 1,
+     pst_cmd_records_open},
+    {"inspect", "FILE", "explain a sealed message", NULL, 1, 1, pst_cmd_inspect},
     /* Of the program itself. */
     {"completion", "bash|zsh", "print the completion script of a shell", NULL, 1, 1,
      pst_cmd_completion},

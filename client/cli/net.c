@@ -427,7 +427,7 @@ enum pst_err pst_net_list(struct pst_cli *cli, const char *path, size_t max, jso
         free(cursor);
         cursor = next != NULL ? strdup(next) : NULL;
     } while (cursor != NULL && (max == 0 || json_array_size(items) < max));
-    *ret_list = json_pack("{s:O}", "items", items);
+    *ret_list = json_pack("{s:O, s:n}", "items", items, "next");
     return *ret_list != NULL ? PST_OK : PST_ERR_NOMEM;
 }
 
