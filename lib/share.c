@@ -23,8 +23,7 @@ static const char *const problem_texts[PST_SHARE__MAX] = {
     [PST_SHARE_FAILED] = "This could not be done: out of memory, or a number out of range.",
     [PST_SHARE_NOT_SHARE] = "This is not a share of a records key.",
     [PST_SHARE_DAMAGED] = "This share is damaged: its last line does not match the others.",
-    [PST_SHARE_MIXED] = "These shares do not belong together: they are of different keys, or "
-                        "were made at different times.",
+    [PST_SHARE_MIXED] = "These shares are of different keys, or were made at different times.",
     [PST_SHARE_REPEATED] = "The same share was given twice.",
     [PST_SHARE_TOO_FEW] = "There are too few shares.",
     [PST_SHARE_WRONG] = "These shares do not give the key they name: one of them is wrong.",

@@ -138,6 +138,7 @@ static bool set_up(SSL_CTX *context, unsigned minimum_tls)
     (void)SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                            SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                            SSL_OP_IGNORE_UNEXPECTED_EOF);
+    static char groups[] = GROUPS; /* OpenSSL's macro takes no const text */
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1); /* one read(2) a record, not two */
@@ -147,7 +148,7 @@ static bool set_up(SSL_CTX *context, unsigned minimum_tls)
     SSL_CTX_set_quiet_shutdown(context, 0);
     return SSL_CTX_set_min_proto_version(context, (int)minimum_tls) == 1 &&
            SSL_CTX_set_cipher_list(context, CIPHERS_TLS_1_2) == 1 &&
-           SSL_CTX_set1_groups_list(context, GROUPS) == 1 &&
+           SSL_CTX_set1_groups_list(context, groups) == 1 &&
            SSL_CTX_set_num_tickets(context, TICKETS_SENT) == 1 &&
            SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1) ==
                1;

@@ -281,7 +281,9 @@ enum pst_err pst_request_refuse_recorded(struct pst_request *request, enum pst_r
                                          const struct pst_uuid *event)
 {
     char text[PST_UUID_TEXT_SIZE];
-    struct pst_problem_extra with = more == NULL ? (struct pst_problem_extra){0} : *more;
+    struct pst_problem_extra with = {0};
+    if (more != NULL)
+        with = *more;
     pst_uuid_format(event, text);
     with.event = text;
     enum pst_err r = pst_request_refuse(request, refusal, &with);

@@ -60,7 +60,7 @@ START_TEST(answers_426_with_a_whole_problem)
     ck_assert_ptr_nonnull(strstr(text, "close\r\n"));
     const char *body = strstr(text, "\r\n\r\n") + 4;
     const char *length = strstr(text, "Content-Length: ");
-    ck_assert_int_eq(atoi(length + 16), (int)strlen(body));
+    ck_assert_int_eq((int)strtol(length + 16, NULL, 10), (int)strlen(body));
     json_t *problem = json_loads(body, 0, NULL);
     ck_assert_str_eq(json_string_value(json_object_get(problem, "code")), "tls-required");
     ck_assert_int_eq(json_integer_value(json_object_get(problem, "status")), 426);
