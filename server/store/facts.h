@@ -32,7 +32,8 @@ struct pst_facts_of {
     struct pst_uuid message; /* nil: none yet */
     struct pst_uuid replyto; /* nil: none */
     int64_t now_ms;
-    int64_t rate_since_ms; /* the sender's messages after this are counted */
+    int64_t rate_since_ms; /* the sender's messages after this are counted, */
+    int64_t rate_max;      /* up to so many */
 };
 
 /* The thread with its sender, patient and consent. Nil and 0 where there is nothing. */

@@ -13,6 +13,8 @@
 
 /* The window of limits.messages-per-minute. */
 #define RATE_WINDOW_MS PST_MINUTE_MS
+/* Most rows that one message's facts count: a higher limit is kept in a shorter window. */
+#define RATE_ROWS_MAX 64
 
 /* ---- members and their keys --------------------------------------------- */
 
@@ -209,13 +211,28 @@ static enum pst_admit_signature signature_now(const struct pst_admit_ask *ask,
     return current ? PST_ADMIT_SIGNATURE_GOOD : PST_ADMIT_SIGNATURE_REPLACED;
 }
 
+/* So many messages, within so long a time. */
+struct rate {
+    int64_t messages;
+    int64_t window_ms;
+};
+
+static struct rate rate_of(const struct pst_config *config)
+{
+    int64_t limit = config->limits.messages_per_minute;
+    if (limit <= RATE_ROWS_MAX)
+        return (struct rate){limit, RATE_WINDOW_MS};
+    return (struct rate){RATE_ROWS_MAX, RATE_WINDOW_MS * RATE_ROWS_MAX / limit};
+}
+
 static void limit_facts(const struct pst_config *config, struct pst_admit_result *result)
 {
+    struct rate rate = rate_of(config);
     struct pst_facts *facts = &result->facts;
     const struct pst_thread_facts *thread = &result->thread;
     int64_t left = config->limits.quota_bytes - thread->used_bytes;
-    facts->within_rate = thread->sent_lately < config->limits.messages_per_minute;
-    facts->retry_ms = RATE_WINDOW_MS;
+    facts->within_rate = thread->sent_lately < rate.messages;
+    facts->retry_ms = rate.window_ms;
     facts->size_max_bytes = (uint64_t)config->limits.message_size_bytes;
     facts->attachments_max = (uint32_t)config->limits.attachments;
     facts->quota_left_bytes = left > 0 ? (uint64_t)left : 0;
@@ -253,10 +270,12 @@ static enum pst_err read_facts(struct pst_tx *tx, const struct pst_request *requ
                                const struct pst_admit_ask *ask, struct pst_admit_result *result)
 {
     const struct pst_uuid *sender = &request->caller.person;
+    struct rate rate = rate_of(request->config);
     struct pst_facts_of of = {.thread = ask->thread,
                               .sender = *sender,
                               .now_ms = request->now_ms,
-                              .rate_since_ms = request->now_ms - RATE_WINDOW_MS};
+                              .rate_since_ms = request->now_ms - rate.window_ms,
+                              .rate_max = rate.messages};
     if (ask->mode != PST_ADMIT_THREAD && ask->head != NULL) {
         of.message = ask->head->header.id;
         if (ask->head->header.has_replyto)
