@@ -122,10 +122,11 @@ enum pst_err pst_facts_thread(struct pst_tx *tx, const struct pst_facts_of *of,
 {
     PST_ROWS struct pst_rows *rows = NULL;
     struct pst_thread_facts facts = {0};
-    enum pst_err r = pst_sql_first(
-        tx, PST_STMT_FACTS_THREAD, &rows, PST_V_UUID(&of->thread), PST_V_UUID(&of->sender),
-        PST_V_INT(day_of(of->now_ms)), PST_V_INT(of->now_ms), PST_V_UUID(&of->message),
-        PST_V_UUID_IF(!pst_uuid_is_nil(&of->replyto), &of->replyto), PST_V_INT(of->rate_since_ms), PST_V_INT(of->rate_max));
+    enum pst_err r = pst_sql_first(tx, PST_STMT_FACTS_THREAD, &rows, PST_V_UUID(&of->thread),
+                                   PST_V_UUID(&of->sender), PST_V_INT(day_of(of->now_ms)),
+                                   PST_V_INT(of->now_ms), PST_V_UUID(&of->message),
+                                   PST_V_UUID_IF(!pst_uuid_is_nil(&of->replyto), &of->replyto),
+                                   PST_V_INT(of->rate_since_ms), PST_V_INT(of->rate_max));
     if (r != PST_OK)
         return r;
     r = take_sender(rows, &facts);

@@ -24,6 +24,8 @@
 #define HEAD_MAX_BYTES ((size_t)128 * 1024)
 /* A wrapped patient key is far shorter. */
 #define KEY_ENC_MAX_BYTES ((size_t)512)
+/* What the runtime may hand over in one piece, beyond a part that is full. */
+#define PIECE_MAX_BYTES ((size_t)64 * 1024)
 /* With this much still to come, a verdict that is certain is given at once. */
 #define EARLY_BYTES ((uint64_t)1024 * 1024)
 
@@ -80,7 +82,7 @@ static enum pst_err post_begin(struct pst_request *request, int64_t declared)
         return r;
     upload->declared = declared;
     pst_buf_init(&upload->head, HEAD_MAX_BYTES);
-    pst_buf_init(&upload->pending, PST_BODY_PART_BYTES);
+    pst_buf_init(&upload->pending, PST_BODY_PART_BYTES + PIECE_MAX_BYTES);
     pst_buf_init(&upload->head_sealed, HEAD_MAX_BYTES + PST_VAULT_OVERHEAD_BYTES);
     pst_uuid_v7(request->now_ms, NULL, &upload->id);
     upload->wrong_type = !type_is_sealed(request);
@@ -164,7 +166,7 @@ static enum pst_err stage_job(struct pst_tx *tx, struct pst_request *request)
     }
     enum pst_err r = pst_staging_add(tx, &upload->id, upload->parts + 1, &request->caller.person,
                                      request->now_ms, request->config->limits.staging_quota_bytes,
-                                     pst_buf_bytes(&upload->pending));
+                                     pst_bytes(upload->pending.bytes, PST_BODY_PART_BYTES));
     if (r == PST_ERR_DENIED)
         return pst_request_refuse(request, PST_REFUSAL_TOO_LARGE, NULL);
     return r;
@@ -178,7 +180,7 @@ static void stage_taken(struct upload *upload)
     upload->part_pending = false;
     upload->staging = true;
     upload->parts++;
-    pst_buf_clear(&upload->pending);
+    pst_buf_consume(&upload->pending, PST_BODY_PART_BYTES);
 }
 
 static enum pst_err stage(struct pst_request *request, struct upload *upload)
@@ -219,27 +221,22 @@ static enum pst_err give_up(struct pst_request *request, struct upload *upload)
     return pst_request_job(request, decide_header);
 }
 
-/* Takes at most what fits into the part under way. */
-static enum pst_err take(struct pst_request *request, struct upload *upload, struct pst_bytes bytes,
-                         size_t *ret_taken)
+/* All of a piece: what is left of one is not offered again before more has come. */
+static enum pst_err take(struct pst_request *request, struct upload *upload, struct pst_bytes bytes)
 {
-    size_t room = PST_BODY_PART_BYTES - upload->pending.len;
-    struct pst_bytes piece = {bytes.ptr, bytes.len < room ? bytes.len : room};
-    enum pst_envelope_flaw flaw = pst_envelope_check_update(upload->check, piece);
+    enum pst_envelope_flaw flaw = pst_envelope_check_update(upload->check, bytes);
     if (flaw == PST_ENVELOPE_FAILED)
         return PST_ERR_NOMEM;
-    enum pst_err r = pst_buf_append_bytes(&upload->pending, piece);
+    enum pst_err r = pst_buf_append_bytes(&upload->pending, bytes);
     if (r != PST_OK)
         return r;
-    upload->size += piece.len;
-    *ret_taken = piece.len;
     if (flaw != PST_ENVELOPE_OK)
         return give_up(request, upload);
     if (!upload->has_head)
         r = split_head(upload);
-    if (r == PST_OK && !upload->has_head && upload->pending.len == PST_BODY_PART_BYTES)
-        return give_up(request, upload);
-    return r;
+    if (r != PST_OK || upload->pending.len <= PST_BODY_PART_BYTES)
+        return r;
+    return upload->has_head ? stage(request, upload) : give_up(request, upload);
 }
 
 static enum pst_err post_piece(struct pst_request *request, struct pst_bytes bytes,
@@ -247,19 +244,13 @@ static enum pst_err post_piece(struct pst_request *request, struct pst_bytes byt
 {
     struct upload *upload = request->state;
     uint64_t max = (uint64_t)request->config->limits.message_size_bytes;
+    struct pst_bytes piece = {bytes.ptr, bytes.len < PIECE_MAX_BYTES ? bytes.len : PIECE_MAX_BYTES};
     stage_taken(upload);
-    if (upload->size + bytes.len > max)
+    if (upload->size + piece.len > max)
         return pst_request_refuse(request, PST_REFUSAL_TOO_LARGE, NULL);
-    if (upload->flawed) {
-        upload->size += bytes.len;
-        *ret_taken = bytes.len;
-        return PST_OK;
-    }
-    if (upload->pending.len == PST_BODY_PART_BYTES) {
-        *ret_taken = 0;
-        return stage(request, upload);
-    }
-    return take(request, upload, bytes, ret_taken);
+    upload->size += piece.len;
+    *ret_taken = piece.len;
+    return upload->flawed ? PST_OK : take(request, upload, piece);
 }
 
 struct drop {

@@ -19,14 +19,22 @@ static const struct pst_json_member body_members[] = {
     {"problem", PST_JSON_TEXT, 0, offsetof(struct receipt_body, problem), 0},
 };
 
-static const char *const problems[] = {"stanza", "signature", "headers"};
+/* What readers can find, and the code that says it in the record. */
+static const struct problem {
+    const char *name;
+    enum pst_refusal code;
+} problems[] = {
+    {"stanza", PST_REFUSAL_WRONG_RECIPIENTS},
+    {"signature", PST_REFUSAL_BAD_SIGNATURE},
+    {"headers", PST_REFUSAL_BAD_SIGNATURE},
+};
 
-static bool problem_known(const char *problem)
+static const struct problem *problem_find(const char *name)
 {
     for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
-        if (strcmp(problem, problems[i]) == 0)
-            return true;
-    return false;
+        if (strcmp(name, problems[i].name) == 0)
+            return &problems[i];
+    return NULL;
 }
 
 static enum pst_err answer(struct pst_request *request, const struct pst_event *event,
@@ -46,13 +54,13 @@ static enum pst_err answer(struct pst_request *request, const struct pst_event *
 
 /* What only a reader can find: it goes into the record for the compliance officer. */
 static enum pst_err report(struct pst_tx *tx, struct pst_request *request,
-                           const struct pst_thread *thread, const char *problem)
+                           const struct pst_thread *thread, const struct problem *problem)
 {
     struct pst_event event;
     pst_request_event_init(request, PST_EVENT_REPORT, &event);
     pst_acknowledgement_event(request, thread, &event);
     event.has |= PST_EVENT_HAS_CODE;
-    (void)snprintf(event.code, sizeof event.code, "%s", problem);
+    (void)snprintf(event.code, sizeof event.code, "%s", pst_refusal_code(problem->code));
     enum pst_err r = pst_request_event_put(tx, &event);
     return r == PST_OK ? answer(request, &event, /* opened_ms= */ 0) : r;
 }
@@ -99,8 +107,9 @@ static enum pst_err receipt_add(struct pst_tx *tx, struct pst_request *request)
         return pst_request_bad(request, "record");
     if (body.record != NULL)
         return opened(tx, request, &thread, body.record);
-    return problem_known(body.problem) ? report(tx, request, &thread, body.problem)
-                                       : pst_request_bad(request, "problem");
+    const struct problem *problem = problem_find(body.problem);
+    return problem != NULL ? report(tx, request, &thread, problem)
+                           : pst_request_bad(request, "problem");
 }
 
 const struct pst_route pst_routes_receipts[] = {

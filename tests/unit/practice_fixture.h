@@ -107,7 +107,8 @@ static inline void practice_person(struct practice *p, enum who who, int64_t rol
     struct member *member = &p->people[who];
     struct pst_buf sealed = {.max = 1024};
     practice_keys(member, p->now_ms);
-    ck_assert_int_eq(pst_vault_field_seal(p->vault, pst_field_of(PST_FIELD_PERSON_NAME, &member->id),
+    ck_assert_int_eq(pst_vault_field_seal(p->vault,
+                                          pst_field_of(PST_FIELD_PERSON_NAME, &member->id),
                                           pst_bytes_str(name), &sealed),
                      PST_OK);
     practice_bind(p,
@@ -195,8 +196,9 @@ static inline void practice_consent(struct practice *p)
                   "uui", &p->consent, &p->people[PAT].id,
                   (int64_t)(1 << PST_PURPOSE_MESSAGES | 1 << PST_PURPOSE_IMAGES |
                             1 << PST_PURPOSE_EMAIL_NOTICE | 1 << PST_PURPOSE_PROXY));
-    practice_bind(p, "INSERT INTO consent_purpose (consent, purpose, address_index) "
-                     "VALUES (?1, 2, x'aabb'), (?1, 5, ?2)",
+    practice_bind(p,
+                  "INSERT INTO consent_purpose (consent, purpose, address_index) "
+                  "VALUES (?1, 2, x'aabb'), (?1, 5, ?2)",
                   "uu", &p->consent, &p->people[REP].id);
 }
 

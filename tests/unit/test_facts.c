@@ -80,13 +80,13 @@ static void run_case(struct practice *p, const char *sql)
 #define CARA_ID "(SELECT person FROM credential WHERE specialty = 'dermatology')"
 #define PAT_ID "(SELECT person FROM patient)"
 #define REP_ID "(SELECT person FROM representative)"
-#define RESTRICT(kind, team, ended)                                                               \
-    "INSERT INTO restriction (id, patient, kind, team, recorded_by, recorded_at_ms, "             \
+#define RESTRICT(kind, team, ended)                                                                \
+    "INSERT INTO restriction (id, patient, kind, team, recorded_by, recorded_at_ms, "              \
     "ended_at_ms) VALUES (x'01', " PAT_ID ", '" kind "', " team ", x'01', 0, " ended ")"
-#define NEWER_TERMS(version, at)                                                                  \
+#define NEWER_TERMS(version, at)                                                                   \
     "INSERT INTO terms VALUES ('messages', " version ", 'en', x'01', 'New.', " at ")"
-#define BREAK_GLASS(until)                                                                        \
-    "DELETE FROM visit; INSERT INTO break_glass VALUES (x'01', " PAT_ID ", " ADA_ID               \
+#define BREAK_GLASS(until)                                                                         \
+    "DELETE FROM visit; INSERT INTO break_glass VALUES (x'01', " PAT_ID ", " ADA_ID                \
     ", x'00', $N - 1000, " until ")"
 
 static const struct fact_case {
@@ -148,8 +148,7 @@ static const struct fact_case {
      "language, expires_at_ms, at_ms, recorded_at_ms, recorded_by, x'09', record_enc FROM consent",
      ADA, 0, PST_REFUSAL_CONSENT_WITHDRAWN},
     {"expired", "UPDATE consent SET expires_at_ms = $N", ADA, 0, PST_REFUSAL_CONSENT_EXPIRED},
-    {"a millisecond before", "UPDATE consent SET expires_at_ms = $N + 1", ADA, 0,
-     PST_REFUSAL_NONE},
+    {"a millisecond before", "UPDATE consent SET expires_at_ms = $N + 1", ADA, 0, PST_REFUSAL_NONE},
     {"not for messages", "UPDATE consent SET purposes = purposes - 1", ADA, 0,
      PST_REFUSAL_CONSENT_SCOPE},
     {"not for images", "UPDATE consent SET purposes = purposes - 2", ADA, 1,
@@ -199,7 +198,8 @@ START_TEST(each_fact_is_read_and_decides)
         practice_open(&p);
         run_case(&p, fact_cases[i].sql);
         enum pst_refusal code = code_for(&p, fact_cases[i].who, fact_cases[i].images);
-        ck_assert_msg(code == fact_cases[i].expected, "%s: %s", fact_cases[i].name, pst_refusal_code(code));
+        ck_assert_msg(code == fact_cases[i].expected, "%s: %s", fact_cases[i].name,
+                      pst_refusal_code(code));
         practice_close(&p);
     }
 }
@@ -259,9 +259,9 @@ static void put_message(struct practice *p, const char *sql, const struct pst_uu
     practice_bind(p, sql, "uuiuiu", &id, &p->thread, seq, sender, at_ms, &p->consent);
 }
 
-#define PUT_MESSAGE                                                                               \
-    "INSERT INTO message (id, thread, seq, sender, category, sent_ms, accepted_ms, size_bytes, "  \
-    "attachments, images, hash, event, consent) "                                                 \
+#define PUT_MESSAGE                                                                                \
+    "INSERT INTO message (id, thread, seq, sender, category, sent_ms, accepted_ms, size_bytes, "   \
+    "attachments, images, hash, event, consent) "                                                  \
     "VALUES (?1, ?2, ?3, ?4, 0, ?5, ?5, 1, 0, 0, x'00', ?1, ?6)"
 
 START_TEST(after_a_lapse_only_what_was_received_can_be_answered)
