@@ -1,0 +1,256 @@
+/*
+ * The list of statements against the roles: every one prepares for whoever may
+ * use it, nobody gets at another's, and SQLite itself refuses the rest.
+ */
+#include "server/store/statement.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <strings.h>
+#include <sys/wait.h>
+
+#include "postern/uuid.h"
+#include "server/store/sqlite/sqlite.h"
+#include "store_fixture.h"
+#include "unit.h"
+
+/* ---- the list itself ---- */
+
+START_TEST(types_are_letters_we_know)
+{
+    for (int i = 0; i < PST_STMT__MAX; i++) {
+        const struct pst_statement_def *def = pst_statement_def((enum pst_statement)i);
+        for (const char *c = def->params; *c != '\0'; c++)
+            ck_assert_msg(strchr("itbuITBU", *c) != NULL, "%s: %s", def->name, def->params);
+        for (const char *c = def->columns; *c != '\0'; c++)
+            ck_assert_msg(strchr("itbuITBU", *c) != NULL, "%s: %s", def->name, def->columns);
+        ck_assert_uint_le(strlen(def->params), PST_STATEMENT_PARAMS_MAX);
+        ck_assert_msg(def->roles != 0 && (def->roles & ~(unsigned)PST_BY_ALL) == 0, "%s",
+                      def->name);
+        ck_assert_msg((strncasecmp(def->sql, "SELECT", 6) == 0) == (def->access == PST_ACCESS_READ),
+                      "%s", def->name);
+    }
+}
+END_TEST
+
+/* Is word in the text by itself? */
+static bool mentions(const char *sql, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = strstr(sql, word); at != NULL; at = strstr(at + 1, word)) {
+        bool begins = at == sql || (!isalnum((unsigned char)at[-1]) && at[-1] != '_');
+        if (begins && !isalnum((unsigned char)at[len]) && at[len] != '_')
+            return true;
+    }
+    return false;
+}
+
+START_TEST(values_are_bound_never_written_into_sql)
+{
+    for (int i = 0; i < PST_STMT__MAX; i++) {
+        const struct pst_statement_def *def = pst_statement_def((enum pst_statement)i);
+        for (size_t n = 1; n <= strlen(def->params); n++) {
+            char name[24];
+            snprintf(name, sizeof name, "$%zu", n);
+            ck_assert_msg(strstr(def->sql, name) != NULL, "%s lacks %s", def->name, name);
+        }
+        ck_assert_msg(strchr(def->sql, ';') == NULL && strchr(def->sql, '%') == NULL, "%s",
+                      def->name);
+    }
+}
+END_TEST
+
+START_TEST(roles_reach_only_the_tables_of_their_row)
+{
+    static const struct {
+        unsigned role;
+        const char *tables[12];
+    } never[] = {
+        {PST_BY_COURIER,
+         {"body", "staging", "draft", "message_key", "session", "account", "wrap", "factor",
+          "team_key"}},
+        {PST_BY_KEEPER, {"account", "wrap", "factor", "team_key"}},
+    };
+    size_t tried = 0;
+    for (size_t n = 0; n < sizeof never / sizeof never[0]; n++) {
+        for (int i = 0; i < PST_STMT__MAX; i++) {
+            const struct pst_statement_def *def = pst_statement_def((enum pst_statement)i);
+            for (const char *const *table = never[n].tables; *table != NULL; table++) {
+                tried++;
+                ck_assert_msg((def->roles & never[n].role) == 0 || !mentions(def->sql, *table),
+                              "%s reads %s", def->name, *table);
+            }
+        }
+    }
+    ck_assert_uint_gt(tried, 1000);
+}
+END_TEST
+
+START_TEST(what_is_evidence_is_never_overwritten)
+{
+    static const char *const changes[] = {
+        "UPDATE consent ",   "UPDATE consent_purpose", "UPDATE roster",
+        "UPDATE terms",      "UPDATE visit",           "DELETE FROM roster",
+        "DELETE FROM terms", "DELETE FROM statement",  "REPLACE ",
+    };
+    for (int i = 0; i < PST_STMT__MAX; i++) {
+        const struct pst_statement_def *def = pst_statement_def((enum pst_statement)i);
+        for (size_t n = 0; n < sizeof changes / sizeof changes[0]; n++)
+            ck_assert_msg(strstr(def->sql, changes[n]) == NULL, "%s: %s", def->name, changes[n]);
+    }
+}
+END_TEST
+
+/* ---- with SQLite ---- */
+
+START_TEST(every_statement_prepares_for_every_role_that_may_use_it)
+{
+    for (int role = 0; role < PST_STORE__MAX; role++) {
+        struct store_fixture fixture;
+        struct pst_connection *connection = NULL;
+        store_fixture_open(&fixture, (enum pst_store_role)role);
+        pst_store_close(&fixture.store);
+        for (int write = 0; write < 2; write++) {
+            enum pst_connection_use use = write ? PST_CONNECTION_WRITE : PST_CONNECTION_READ;
+            ck_assert_int_eq(pst_engine_sqlite.connect(fixture.path, use, (enum pst_store_role)role,
+                                                       &connection, NULL),
+                             PST_OK);
+            for (int i = 0; i < PST_STMT__MAX; i++) {
+                enum pst_statement statement = (enum pst_statement)i;
+                bool reads = pst_statement_def(statement)->access == PST_ACCESS_READ;
+                bool expected =
+                    pst_statement_allowed(statement, (enum pst_store_role)role) && (write || reads);
+                ck_assert_msg((connection->statements[i].stmt != NULL) == expected, "%s",
+                              pst_statement_def(statement)->name);
+            }
+            pst_engine_sqlite.disconnect(&connection);
+        }
+        store_fixture_close(&fixture);
+    }
+}
+END_TEST
+
+START_TEST(sqlite_itself_refuses_what_no_statement_may_do)
+{
+    static const struct {
+        enum pst_store_role role;
+        enum pst_connection_use use;
+        const char *sql;
+    } forbidden[] = {
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "DROP TABLE message"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "CREATE TABLE x (y)"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE,
+         "CREATE TEMP TRIGGER t AFTER INSERT ON event "
+         "BEGIN SELECT 1; END"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "ALTER TABLE message ADD COLUMN x"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "ATTACH '/tmp/x.db' AS x"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "PRAGMA synchronous = OFF"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "PRAGMA writable_schema = ON"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "UPDATE sqlite_schema SET sql = ''"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "SELECT load_extension('x')"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "UPDATE consent SET decision = 0"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "DELETE FROM consent"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "DELETE FROM event"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "UPDATE event SET line = ''"},
+        {PST_STORE_TOOL, PST_CONNECTION_WRITE, "UPDATE event SET line = ''"},
+        {PST_STORE_KEEPER, PST_CONNECTION_WRITE, "DELETE FROM statement"},
+        {PST_STORE_WEB, PST_CONNECTION_READ, "INSERT INTO event (id, line) VALUES (1, '')"},
+        {PST_STORE_COURIER, PST_CONNECTION_WRITE, "SELECT bytes FROM body"},
+        {PST_STORE_COURIER, PST_CONNECTION_WRITE, "SELECT ring_enc FROM account"},
+        {PST_STORE_KEEPER, PST_CONNECTION_WRITE, "SELECT secret_enc FROM factor"},
+    };
+    struct store_fixture fixture;
+    store_fixture_open(&fixture, PST_STORE_WEB);
+    pst_store_close(&fixture.store);
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        struct pst_connection *connection = NULL;
+        sqlite3_stmt *stmt = NULL;
+        ck_assert_int_eq(pst_engine_sqlite.connect(fixture.path, forbidden[i].use,
+                                                   forbidden[i].role, &connection, NULL),
+                         PST_OK);
+        int code = sqlite3_prepare_v2(connection->db, forbidden[i].sql, -1, &stmt, NULL);
+        ck_assert_msg(code != SQLITE_OK, "%s", forbidden[i].sql);
+        ck_assert_ptr_null(stmt);
+        pst_engine_sqlite.disconnect(&connection);
+    }
+    store_fixture_close(&fixture);
+}
+END_TEST
+
+/* ---- misuse is our bug, and ends the process ---- */
+
+static enum pst_err write_in_read(struct pst_tx *tx, void *ctx)
+{
+    struct pst_uuid id = {{1}};
+    (void)ctx;
+    return pst_sql_exec(tx, PST_STMT_EVENT_INSERT, PST_V_UUID(&id), PST_V_TEXT("{}"));
+}
+
+static enum pst_err wrong_count(struct pst_tx *tx, void *ctx)
+{
+    (void)ctx;
+    return pst_sql_exec(tx, PST_STMT_EVENT_INSERT, PST_V_TEXT("{}"));
+}
+
+static enum pst_err wrong_type(struct pst_tx *tx, void *ctx)
+{
+    (void)ctx;
+    return pst_sql_exec(tx, PST_STMT_EVENT_INSERT, PST_V_TEXT("{}"), PST_V_TEXT("{}"));
+}
+
+static enum pst_err wrong_null(struct pst_tx *tx, void *ctx)
+{
+    struct pst_uuid id = {{1}};
+    (void)ctx;
+    return pst_sql_exec(tx, PST_STMT_EVENT_INSERT, PST_V_UUID(&id), PST_V_NULL);
+}
+
+static enum pst_err anothers(struct pst_tx *tx, void *ctx)
+{
+    uint8_t subject[32] = {1};
+    (void)ctx;
+    return pst_sql_exec(tx, PST_STMT_ATTEMPT_CLEAR, PST_V_ARRAY(subject));
+}
+
+static int died_of(const char *url, enum pst_store_role role, pst_store_fn fn, bool write)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        struct pst_store *store = NULL;
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(3);
+        (void)signal(SIGABRT, SIG_DFL);
+        if (pst_store_open(url, role, &store, NULL) == PST_OK) {
+            enum pst_err r =
+                write ? pst_store_write(store, fn, NULL) : pst_store_read(store, fn, NULL);
+            _exit(r == PST_OK ? 0 : 1);
+        }
+        _exit(2);
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+START_TEST(misuse_ends_the_process_before_anything_is_written)
+{
+    struct store_fixture fixture;
+    store_fixture_open(&fixture, PST_STORE_WEB);
+    pst_store_close(&fixture.store);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_WEB, write_in_read, false), SIGABRT);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_WEB, wrong_count, true), SIGABRT);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_WEB, wrong_type, true), SIGABRT);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_WEB, wrong_null, true), SIGABRT);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_COURIER, anothers, true), SIGABRT);
+    ck_assert_int_eq(died_of(fixture.url, PST_STORE_WEB, anothers, true), 0);
+    store_fixture_close(&fixture);
+}
+END_TEST
+
+PST_UNIT_MAIN("store_statements", types_are_letters_we_know,
+              values_are_bound_never_written_into_sql, roles_reach_only_the_tables_of_their_row,
+              what_is_evidence_is_never_overwritten,
+              every_statement_prepares_for_every_role_that_may_use_it,
+              sqlite_itself_refuses_what_no_statement_may_do,
+              misuse_ends_the_process_before_anything_is_written)
