@@ -97,6 +97,7 @@ def main():
     if not args.json:
         print(", ".join(f"{key} {value}" for key, value in facts.items()))
     work = Path(tempfile.mkdtemp(prefix="postern-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+    work.chmod(0o755)  # every role has a user of its own
     try:
         for name, bench in BENCHES.items():
             if args.name in (None, name):

@@ -86,7 +86,8 @@ class Gateway:
                        capture_output=True)
 
     def users(self):
-        if os.geteuid() != 0:
+        """A user for each role, where we may choose and they can reach the folder."""
+        if os.geteuid() != 0 or not all(at.stat().st_mode & 0o001 for at in self.folder.parents):
             return ""
         lines = [f'  {role} = "{FIRST_UID + i}";' for i, role in enumerate(ROLES)]
         return "users: {\n  group = \"%d\";\n%s\n};\n" % (FIRST_UID, "\n".join(lines))
