@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "postern/age_key.h"
+#include "postern/hash.h"
+#include "postern/names.h"
 #include "postern/sign.h"
 #include "postern/time.h"
 #include "postern/uuid.h"
