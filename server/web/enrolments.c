@@ -8,19 +8,19 @@
  */
 #include <string.h>
 
-#include "postern/chain.h"
 #include "postern/cleanup.h"
-#include "postern/time.h"
 #include "server/store/invitations.h"
 #include "server/store/keys.h"
 #include "server/store/people.h"
 #include "server/store/practice.h"
 #include "server/store/sessions.h"
 #include "server/web/answer.h"
-#include "server/web/chains.h"
+#include "server/web/certify.h"
+#include "server/web/chain_records.h"
 #include "server/web/credential.h"
 #include "server/web/enrolment_proof.h"
 #include "server/web/factor_take.h"
+#include "server/web/key_write.h"
 #include "server/web/places.h"
 
 #define LOGIN_MAX_BYTES 254
@@ -88,7 +88,7 @@ static enum pst_err inviter_check(struct pst_tx *tx, const struct invited *invit
 static enum pst_err invited_read(struct pst_tx *tx, void *ctx)
 {
     struct invited *invited = ctx;
-    PST_CHAINS struct pst_chains chains = {0};
+    struct pst_chain_records chain = {.tx = tx, .vault = invited->vault};
     enum pst_err r = invited_row(tx, invited);
     if (r == PST_OK)
         r = pst_person_get(tx, &invited->row.person, &invited->person);
@@ -98,20 +98,17 @@ static enum pst_err invited_read(struct pst_tx *tx, void *ctx)
         r = pst_practice_get(tx, &invited->practice);
     if (r == PST_OK)
         r = inviter_check(tx, invited);
-    if (r == PST_OK)
-        r = pst_chains_init(&chains, invited->vault);
     if (r == PST_OK && !pst_uuid_is_nil(&invited->row.inviter))
-        r = pst_chains_person(tx, &chains, &invited->row.inviter);
+        r = pst_chain_records_person(&chain, &invited->row.inviter);
+    if (r == PST_OK)
+        r = pst_chain_records_person(&chain, &invited->row.person);
     if (r != PST_OK)
         return r;
     r = pst_key_newest(tx, &invited->row.person, &invited->newest, NULL);
     invited->renewed = r == PST_OK;
-    if (r == PST_OK)
-        r = pst_chains_person(tx, &chains, &invited->row.person);
     if (r != PST_OK && r != PST_ERR_NOT_FOUND)
         return r;
-    invited->records = pst_chains_take(&chains);
-    return PST_OK;
+    return pst_chain_records_read(&chain, &invited->records);
 }
 
 /* Reads it and checks the proof. Unknown, used, over and wrong look the same. */
@@ -251,29 +248,12 @@ static enum pst_err root_of(struct pst_request *request, const struct enrol *enr
 static enum pst_err chain_check(struct pst_request *request, const struct enrol *enrol)
 {
     struct pst_sign_public root;
-    struct pst_chain *chain = NULL;
-    const struct pst_statement *statement = pst_record_statement(enrol->record);
+    PST_JSON json_t *records = json_copy(enrol->invited.records);
+    json_t *invitation = pst_answer_text(pst_buf_bytes(&enrol->invited.record));
+    if (json_array_append_new(records, invitation) != 0)
+        return PST_ERR_NOMEM;
     enum pst_err r = root_of(request, enrol, &root);
-    if (r == PST_OK)
-        r = pst_chain_new(request->origin, &root, NULL, &chain);
-    if (r == PST_OK)
-        r = pst_chain_add_array(chain, enrol->invited.records);
-    if (r == PST_OK)
-        r = pst_chain_add(chain, pst_buf_bytes(&enrol->invited.record));
-    if (r == PST_OK)
-        r = pst_chain_add(chain, pst_record_text(enrol->record));
-    /* Other records may be over or replaced: only the new one must be certified. */
-    if (r == PST_OK && pst_chain_verify(chain) == PST_ERR_NOMEM)
-        r = PST_ERR_NOMEM;
-    if (r == PST_OK) {
-        const struct pst_record *found =
-            pst_chain_statement_at(chain, &statement->person, pst_record_at_ms(enrol->record));
-        if (found == NULL ||
-            !pst_sha256_equal(pst_record_hash(found), pst_record_hash(enrol->record)))
-            r = PST_ERR_CHAIN;
-    }
-    pst_chain_free(&chain);
-    return r;
+    return r == PST_OK ? pst_certify_with(request->origin, &root, records, enrol->record) : r;
 }
 
 /* It says what the invitation says, follows what was there, and is of now. */
@@ -282,37 +262,27 @@ static bool statement_fits(const struct pst_request *request, const struct enrol
     const struct pst_statement *statement = pst_record_statement(enrol->record);
     const struct invited *invited = &enrol->invited;
     int64_t serial = invited->renewed ? invited->newest.serial + 1 : 1;
-    int64_t at_ms = pst_record_at_ms(enrol->record);
     return pst_uuid_equal(&statement->person, &invited->person.id) &&
            statement->roles == invited->person.roles && statement->serial == serial &&
            statement->has_invitation &&
            pst_sha256_equal(&statement->invitation, &invited->row.hash) &&
-           at_ms >= request->now_ms - PST_ENROLMENT_PROOF_MS &&
-           at_ms <= request->now_ms + PST_ENROLMENT_PROOF_MS &&
            statement->until_ms > request->now_ms;
 }
 
 static enum pst_err statement_take(struct pst_request *request, struct enrol *enrol)
 {
-    struct pst_statement_place place;
-    enum pst_err r = pst_record_parse_kind(pst_bytes_str(enrol->body.statement),
-                                           PST_RECORD_STATEMENT, &enrol->record);
-    if (r != PST_OK && r != PST_ERR_NOMEM)
-        return pst_request_bad(request, "statement") == PST_OK ? PST_ERR_SYNTAX : PST_ERR_NOMEM;
-    if (r == PST_OK && !statement_fits(request, enrol))
-        r = PST_ERR_CHAIN;
-    if (r == PST_OK)
-        r = chain_check(request, enrol);
+    enum pst_err r = pst_certify_parse(request, enrol->body.statement, PST_RECORD_STATEMENT,
+                                       "statement", &enrol->record);
+    if (r != PST_OK)
+        return r;
+    r = statement_fits(request, enrol) ? chain_check(request, enrol) : PST_ERR_CHAIN;
     if (r == PST_ERR_CHAIN &&
         pst_request_refuse(request, PST_REFUSAL_BAD_SIGNATURE, NULL) != PST_OK)
         return PST_ERR_NOMEM;
-    if (r != PST_OK)
-        return r;
     const struct pst_statement *statement = pst_record_statement(enrol->record);
-    pst_statement_place_init(&place, &statement->person, statement->serial);
     pst_buf_init(&enrol->record_enc, PST_RECORD_MAX_BYTES + PST_VAULT_OVERHEAD_BYTES);
-    r = pst_vault_field_seal(request->vault, pst_statement_place_of(&place),
-                             pst_record_text(enrol->record), &enrol->record_enc);
+    if (r == PST_OK)
+        r = pst_key_record_seal(request->vault, enrol->record, &enrol->record_enc);
     if (r == PST_OK)
         r = pst_sealed_text_seal(request->vault, PST_FIELD_PERSON_NAME, &statement->person,
                                  statement->name, &enrol->name);
@@ -383,26 +353,6 @@ static enum pst_err enrol_prepare(struct pst_request *request)
     return r == PST_OK ? account_take(request, enrol) : r;
 }
 
-static enum pst_err key_write(struct pst_tx *tx, const struct pst_request *request,
-                              const struct enrol *enrol)
-{
-    const struct pst_statement *statement = pst_record_statement(enrol->record);
-    struct pst_key_row row = {
-        .person = statement->person,
-        .serial = statement->serial,
-        .hash = *pst_record_hash(enrol->record),
-        .invitation = enrol->invited.id,
-        .sign_key = statement->sign,
-        .sign_key_id = statement->sign_id,
-        .recipient_id = statement->recipient_id,
-        .at_ms = pst_record_at_ms(enrol->record),
-        .until_ms = statement->until_ms,
-    };
-    memcpy(row.recipient, statement->recipient_key, sizeof row.recipient);
-    enum pst_err r = pst_key_replaced(tx, &row.person, request->now_ms);
-    return r == PST_OK ? pst_key_insert(tx, &row, pst_buf_bytes(&enrol->record_enc)) : r;
-}
-
 /* Who enrols anew loses what the old passphrase and devices opened. */
 static enum pst_err account_write(struct pst_tx *tx, const struct enrol *enrol)
 {
@@ -441,19 +391,6 @@ static enum pst_err person_write(struct pst_tx *tx, const struct enrol *enrol)
     return pst_person_update(tx, &person);
 }
 
-static enum pst_err enrol_event(struct pst_tx *tx, const struct pst_request *request,
-                                const struct enrol *enrol)
-{
-    const struct pst_person *person = &enrol->invited.person;
-    struct pst_event event;
-    pst_request_event_init(request, PST_EVENT_STATEMENT, &event);
-    event.has |= PST_EVENT_HAS_ACTOR | PST_EVENT_HAS_ROLE | PST_EVENT_HAS_RECORD;
-    event.actor = person->id;
-    event.role = (enum pst_role)(person->roles & (~person->roles + 1));
-    event.record = *pst_record_hash(enrol->record);
-    return pst_request_event_put(tx, &event);
-}
-
 static enum pst_err enrol_write(struct pst_tx *tx, const struct pst_request *request)
 {
     const struct enrol *enrol = request->state;
@@ -465,10 +402,9 @@ static enum pst_err enrol_write(struct pst_tx *tx, const struct pst_request *req
     if (r == PST_OK)
         r = person_write(tx, enrol);
     if (r == PST_OK)
-        r = key_write(tx, request, enrol);
-    if (r == PST_OK)
-        r = account_write(tx, enrol);
-    return r == PST_OK ? enrol_event(tx, request, enrol) : r;
+        r = pst_key_write(tx, request, enrol->record, pst_buf_bytes(&enrol->record_enc),
+                          &enrol->invited.id, enrol->invited.person.roles);
+    return r == PST_OK ? account_write(tx, enrol) : r;
 }
 
 static enum pst_err enrol_run(struct pst_tx *tx, struct pst_request *request)

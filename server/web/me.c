@@ -348,6 +348,7 @@ const struct pst_route pst_routes_me[] = {
      .path = "/v1/me/factors",
      .roles = ANYBODY,
      .kind = PST_WEB_READ,
+     .query = "limit cursor", /* there is never more than one page */
      .run = factors_list},
     {.method = "POST",
      .path = "/v1/me/factors",

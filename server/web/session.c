@@ -524,6 +524,7 @@ const struct pst_route pst_routes_session[] = {
      .path = "/v1/sessions",
      .roles = ANYBODY,
      .kind = PST_WEB_READ,
+     .query = "limit cursor", /* there is never more than one page */
      .run = sessions_list},
     {.method = "DELETE",
      .path = "/v1/sessions/{id}",
