@@ -16,6 +16,7 @@
 #include "server/door/door.h"
 #include "server/init/init.h"
 #include "server/keeper/keeper.h"
+#include "server/policy/policy.h"
 #include "server/role/run.h"
 #include "server/supervisor/supervisor.h"
 #include "server/web/role.h"
@@ -131,6 +132,8 @@ static const struct command {
 } commands[] = {
     {"check", "-c FILE [--json]", "look for what is wrong; exit 1 if anything is", command_check},
     {"init", init_usage, "make a practice and the first administrator's link", command_init},
+    {"policy", pst_policy_usage, "what would happen to one exchange, rule by rule, and why",
+     pst_policy_command},
     {"run", run_usage, "serve; with --role, that role alone", command_run},
 };
 

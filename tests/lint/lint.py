@@ -30,6 +30,8 @@ LAYERS = {
     "server/check": {"server/config", "server/role", "server/store", "server/vault"},
     "server/web": {"server/config", "server/log", "server/handover", "server/role",
                    "server/admission", "server/store", "server/vault", "schema"},
+    "server/policy": {"server/admission", "server/config", "server/handover", "server/role",
+                      "server/store", "server/web"},
     "server/courier": {"server/config", "server/log", "server/role", "server/store",
                        "server/vault"},
     "server/keeper": {"server/config", "server/log", "server/role", "server/store",
