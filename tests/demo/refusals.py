@@ -83,7 +83,7 @@ def by_consent(play, practice):
                                 ("oscar", "not-established", "the last one four years ago")):
         play.step(f"to {practice[profile].name}, {what}", code,
                   refused(carol, practice[profile], *team))
-    soon = practice.consent(ines, practice["xena"], expires=cast.soon(3))
+    soon = practice.consent(ines, practice["xena"], method="paper", expires=cast.soon(3))
     play.step("a consent that ends in three seconds", "given", soon["state"])
     play.step("is good meanwhile", "accepted", "accepted" if "id" in send(
         carol, practice["xena"], *team, text="Before it ends.\n") else "refused")

@@ -135,9 +135,11 @@ class Practice:
         recorder.run("patient", "visit", patient.id, "--clinician", clinician.id,
                      "--date", date or today(-30), "--kind", "in-person")
 
-    def consent(self, intake, patient, purposes=("messages",), decision="given", **options):
+    def consent(self, intake, patient, purposes=("messages",), decision="given",
+                method="in-person", **options):
+        """Captured by staff; in person, an enrolled patient would have to sign it too."""
         arguments = ["consent", "record", patient.id, "--decision", decision,
-                     "--yes-discussed", "sealed,who-reads,not-urgent", "--method", "in-person"]
+                     "--yes-discussed", "sealed,who-reads,not-urgent", "--method", method]
         for purpose in purposes:
             arguments += ["--purpose", purpose]
         for name, value in options.items():
