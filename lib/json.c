@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
+#include "json_alloc.h"
 #include "postern/base64.h"
 #include "postern/cleanup.h"
 #include "postern/time.h"
@@ -68,15 +70,14 @@ static bool numbers_fit(const json_t *json)
 
 enum pst_err pst_json_parse(struct pst_bytes text, size_t max_bytes, json_t **ret_json)
 {
-    json_error_t error;
     if (text.len > max_bytes)
         return PST_ERR_TOO_LONG;
     if (text.len == 0 || too_deep(text))
         return PST_ERR_SYNTAX;
-    PST_JSON json_t *json =
-        json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    enum pst_err r = PST_ERR_INTERNAL;
+    PST_JSON json_t *json = pst_json_load(text, JSON_REJECT_DUPLICATES, &r);
     if (json == NULL)
-        return json_error_code(&error) == json_error_out_of_memory ? PST_ERR_NOMEM : PST_ERR_SYNTAX;
+        return r;
     if (!numbers_fit(json))
         return PST_ERR_SYNTAX;
     *ret_json = json;
@@ -249,6 +250,16 @@ enum pst_err pst_json_write_canonical(const json_t *json, struct pst_buf *out)
         out->bytes[before] = 0;
     }
     return r;
+}
+
+enum pst_err pst_json_text_new(const char *text, json_t **ret_json)
+{
+    json_t *json = json_string(text);
+    if (json == NULL)
+        return u8_check((const uint8_t *)text, strlen(text)) == NULL ? PST_ERR_NOMEM
+                                                                     : PST_ERR_INVALID;
+    *ret_json = json;
+    return PST_OK;
 }
 
 enum pst_err pst_json_set_check(const json_t *array)

@@ -28,8 +28,7 @@ static enum pst_err encode_text(const void *field, json_t **ret_json)
     const char *text = *(const char *const *)field;
     if (text == NULL)
         return PST_ERR_INVALID;
-    *ret_json = json_string(text);
-    return *ret_json == NULL ? PST_ERR_INVALID : PST_OK;
+    return pst_json_text_new(text, ret_json);
 }
 
 static enum pst_err decode_int(const json_t *json, const struct pst_json_member *member,

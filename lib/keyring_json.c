@@ -1,11 +1,10 @@
 #include "keyring_json.h"
 
-#include <malloc.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_alloc.h"
 #include "postern/age_key.h"
 #include "postern/base64.h"
 #include "postern/cleanup.h"
@@ -18,24 +17,6 @@
 #define REST_TEXT_MAX 256
 /* JSON escapes make at most six bytes of one. */
 #define ESCAPED 6
-
-/*
- * Jansson copies every string it reads, and its buffers move as they grow. Once a
- * ring was opened, whatever Jansson frees in this process is wiped first.
- */
-static void wiping_free(void *at)
-{
-    if (at != NULL)
-        sodium_memzero(at, malloc_usable_size(at));
-    free(at);
-}
-
-static pthread_once_t wipe_once = PTHREAD_ONCE_INIT;
-
-static void set_wiping(void)
-{
-    json_set_alloc_funcs(malloc, wiping_free);
-}
 
 void pst_keyring_json_wipe(struct pst_buf *json)
 {
@@ -64,10 +45,9 @@ static enum pst_err write_checkpoint(const struct pst_keyring *ring, struct pst_
     PST_JSON json_t *text = NULL;
     if (ring->checkpoint == NULL)
         return PST_OK;
-    text = json_string(ring->checkpoint);
-    if (text == NULL)
-        return PST_ERR_INVALID;
-    enum pst_err r = pst_buf_append_str(json, "\"checkpoint\":");
+    enum pst_err r = pst_json_text_new(ring->checkpoint, &text);
+    if (r == PST_OK)
+        r = pst_buf_append_str(json, "\"checkpoint\":");
     if (r == PST_OK)
         r = pst_json_write_canonical(text, json);
     return r == PST_OK ? pst_buf_append_byte(json, ',') : r;
@@ -256,7 +236,8 @@ enum pst_err pst_keyring_json_read(struct pst_bytes json, struct pst_keyring **r
 {
     PST_JSON json_t *parsed = NULL;
     struct pst_keyring *ring = NULL;
-    (void)pthread_once(&wipe_once, set_wiping);
+    /* Jansson copies every string it reads, and its buffers move as they grow. */
+    pst_json_alloc_wipe();
     enum pst_err r = pst_json_parse(json, PST_KEYRING_MAX_BYTES, &parsed);
     if (r == PST_OK)
         r = pst_keyring_new(&ring);

@@ -216,7 +216,7 @@ static bool read_numbers(struct pst_bytes line, struct pst_share_facts *facts)
 }
 
 /* The checksum is over lines with plain line feeds, however this copy was stored. */
-static bool checksum_fits(const struct pst_bytes lines[LINES])
+static enum pst_share_problem check_sum(const struct pst_bytes lines[LINES])
 {
     struct pst_sha256_stream *stream = NULL;
     struct pst_sha256 hash;
@@ -230,9 +230,11 @@ static bool checksum_fits(const struct pst_bytes lines[LINES])
     if (r == PST_OK)
         r = pst_sha256_stream_finish(stream, &hash);
     pst_sha256_stream_free(&stream);
-    if (r == PST_OK)
-        r = pst_base64url_decode_exact(lines[LINES - 1], want, sizeof want);
-    return r == PST_OK && memcmp(hash.bytes, want, sizeof want) == 0;
+    if (r != PST_OK)
+        return PST_SHARE_FAILED;
+    r = pst_base64url_decode_exact(lines[LINES - 1], want, sizeof want);
+    bool same = r == PST_OK && memcmp(hash.bytes, want, sizeof want) == 0;
+    return same ? PST_SHARE_OK : PST_SHARE_DAMAGED;
 }
 
 static enum pst_share_problem read_share(struct pst_bytes text, struct share *share)
@@ -241,8 +243,11 @@ static enum pst_share_problem read_share(struct pst_bytes text, struct share *sh
     size_t magic_len = sizeof MAGIC_LINE - 1;
     if (text.len < magic_len || memcmp(text.ptr, MAGIC_LINE, magic_len) != 0)
         return PST_SHARE_NOT_SHARE;
-    if (text.len > PST_SHARE_TEXT_MAX_BYTES || !take_lines(text, lines) || !checksum_fits(lines))
+    if (text.len > PST_SHARE_TEXT_MAX_BYTES || !take_lines(text, lines))
         return PST_SHARE_DAMAGED;
+    enum pst_share_problem problem = check_sum(lines);
+    if (problem != PST_SHARE_OK)
+        return problem;
     /* The checksum was right, so what follows is how it was written. */
     if (!pst_bytes_equal(lines[0], pst_bytes_str(MAGIC_LINE)))
         return PST_SHARE_NOT_SHARE;

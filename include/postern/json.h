@@ -53,6 +53,9 @@ PST_MUST_CHECK enum pst_err pst_json_canonical_check(struct pst_bytes text, size
  */
 PST_MUST_CHECK enum pst_err pst_json_write_canonical(const json_t *json, struct pst_buf *out);
 
+/* A string; what Jansson does not tell apart: PST_ERR_INVALID (not UTF-8), PST_ERR_NOMEM. Given. */
+PST_MUST_CHECK enum pst_err pst_json_text_new(const char *text, json_t **ret_json);
+
 /* Types of members a table can name, and what the struct field is. */
 enum pst_json_type {
     PST_JSON_TEXT,   /* const char *: non-empty, borrowed from the json_t; NULL when absent */
