@@ -193,7 +193,6 @@ static enum pst_err check_first(struct pst_cli *cli, const struct enrolment *e)
 static enum pst_err make_ring(struct enrolment *e)
 {
     struct pst_secret *identity = NULL;
-    PST_SECRET struct pst_secret *root = NULL;
     enum pst_err err = pst_keyring_new(&e->ring);
     if (err == PST_OK)
         err = pst_keyring_key_new(NULL, &e->ring_key);

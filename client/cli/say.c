@@ -7,7 +7,8 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-static void fail(struct pst_cli *cli, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void fail(struct pst_cli *cli, const char *format,
+                                                       va_list args)
 {
     fputs("postern: ", cli->err);
     vfprintf(cli->err, format, args);
