@@ -48,47 +48,39 @@ enum pst_err pst_cmd_send(struct pst_cli *cli)
     return err;
 }
 
-/* "Re: …", from the message itself, since nobody else knows its subject. Given. */
-static enum pst_err reply_subject(struct pst_cli *cli, const struct pst_uuid *id,
-                                  char **ret_subject)
+/* "Re: …" and the conversation, from the message itself: nobody else knows its subject. */
+static enum pst_err answer_to(struct pst_cli *cli, struct pst_outgoing *out, char **ret_subject)
 {
-    struct pst_incoming m = {0};
-    enum pst_err err = pst_message_fetch(cli, id, &m);
-    if (err == PST_OK && m.flaw != PST_MESSAGE_GENUINE)
-        err =
-            pst_cli_fail_exit(cli, EX_DATAERR, PST_ERR_CRYPTO,
-                              "The message you answer is not genuine: %s Nothing was sent.", m.why);
+    struct pst_incoming *m = calloc(1, sizeof *m);
+    enum pst_err err = m != NULL ? pst_message_fetch(cli, &out->replyto, m) : PST_ERR_NOMEM;
+    if (err == PST_OK && m->flaw != PST_MESSAGE_GENUINE)
+        err = pst_cli_fail_exit(cli, EX_DATAERR, PST_ERR_CRYPTO,
+                                "The message you answer is not genuine: %s Nothing was sent.",
+                                m->why);
     if (err == PST_OK) {
-        const char *subject = m.mime.subject;
+        const char *subject = m->mime.subject;
         bool again = strncasecmp(subject, "re: ", 4) == 0;
+        out->thread = m->head.header.thread;
         if (asprintf(ret_subject, "%s%s", again || subject[0] == '\0' ? "" : "Re: ", subject) < 0)
             err = PST_ERR_NOMEM;
     }
-    pst_incoming_free(&m);
+    if (m != NULL)
+        pst_incoming_free(m);
+    free(m);
     return err;
 }
 
 enum pst_err pst_cmd_reply(struct pst_cli *cli)
 {
     struct pst_outgoing out = {.has_replyto = true};
-    char path[96];
-    PST_JSON json_t *summary = NULL;
     PST_FREE char *subject = NULL;
     enum pst_err err = pst_fields_id(cli, "a message's id", &out.replyto);
     if (err == PST_OK)
-        err = pst_self_ring(cli);
-    snprintf(path, sizeof path, "/v1/messages/%s/summary", cli->operands[0]);
-    if (err == PST_OK && pst_cli_has(cli, "thread"))
-        err = pst_compose_thread(cli, &out.thread);
-    else if (err == PST_OK)
-        err = pst_net_json(cli, "GET", path, NULL, &summary);
-    if (err == PST_OK && summary != NULL &&
-        pst_wire_get_uuid(summary, "thread", &out.thread) != PST_OK)
-        err = pst_wire_unexpected(cli, "message");
-    if (err == PST_OK && !pst_cli_has(cli, "subject"))
-        err = reply_subject(cli, &out.replyto, &subject);
-    if (err == PST_OK)
+        err = answer_to(cli, &out, &subject);
+    if (err == PST_OK) {
+        out.subject = subject;
         err = finish(cli, &out);
+    }
     pst_outgoing_free(&out);
     return err;
 }

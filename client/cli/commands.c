@@ -200,7 +200,6 @@ static const struct pst_cli_option send_options[] = {
 };
 
 static const struct pst_cli_option reply_options[] = {
-    {"thread", 0, "ID", "which conversation, when known", 0},
     WRITE_OPTIONS,
     END,
 };

@@ -174,7 +174,10 @@ enum pst_err pst_compose_files(struct pst_cli *cli, struct pst_outgoing *out)
     const char *path = NULL;
     size_t left = FILES_MAX_BYTES;
     long images = 0;
-    out->subject = pst_cli_has(cli, "subject") ? pst_cli_get(cli, "subject") : "";
+    if (pst_cli_has(cli, "subject"))
+        out->subject = pst_cli_get(cli, "subject");
+    else if (out->subject == NULL)
+        out->subject = "";
     if (category != NULL && !pst_category_parse(category, &out->category))
         return pst_cli_fail(cli, PST_ERR_USAGE,
                             "--category must be general, appointment, refill, result, form or "

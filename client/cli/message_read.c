@@ -250,6 +250,7 @@ enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
 {
     PST_NET_ANSWER struct pst_net_answer keys = {0};
     PST_SECRET struct pst_secret *file_key = NULL;
+    pst_buf_init(&m->plain, (size_t)PST_ENVELOPE_MAX_BYTES);
     enum pst_err err = pst_self_ring(cli);
     if (err == PST_OK)
         err = fetch_envelope(cli, id, m);
