@@ -130,11 +130,17 @@ static inline void practice_person(struct practice *p, enum who who, int64_t rol
 static inline void practice_credential(struct practice *p, enum who who, const char *specialty)
 {
     struct pst_uuid id;
+    struct pst_buf number = {.max = 256};
     pst_uuid_v7(p->now_ms, NULL, &id);
+    ck_assert_int_eq(pst_vault_field_seal(p->vault, pst_field_of(PST_FIELD_CREDENTIAL_NUMBER, &id),
+                                          pst_bytes_str("1234567893"), &number),
+                     PST_OK);
     practice_bind(p,
                   "INSERT INTO credential (id, person, kind, number_enc, specialty, checked_by, "
-                  "checked_at_ms, until_days) VALUES (?1, ?2, 'npi', x'00', ?3, ?2, 0, ?4)",
-                  "uuti", &id, &p->people[who].id, specialty, p->now_ms / PST_DAY_MS + 30);
+                  "checked_at_ms, until_days) VALUES (?1, ?2, 'npi', ?5, ?3, ?2, 0, ?4)",
+                  "uutib", &id, &p->people[who].id, specialty, p->now_ms / PST_DAY_MS + 30,
+                  number.bytes, (int)number.len);
+    pst_buf_free(&number);
 }
 
 static inline void practice_team(struct practice *p, struct member *team, const char *name)
@@ -160,11 +166,16 @@ static inline void practice_patient(struct practice *p)
     struct pst_patient_key *key = NULL;
     const struct pst_uuid *patient = &p->people[PAT].id;
     ck_assert_int_eq(pst_patient_key_new(p->vault, patient, &wrapped, &key), PST_OK);
+    struct pst_buf birth = {.max = 256};
+    ck_assert_int_eq(pst_patient_key_seal(key, pst_field_of(PST_FIELD_PATIENT_BIRTH, patient),
+                                          pst_bytes_str("1980-02-29"), &birth),
+                     PST_OK);
     practice_bind(p,
                   "INSERT INTO patient (person, key_enc, name_index, birth_enc, language, "
                   "identity_enc, created_by, created_at_ms) "
-                  "VALUES (?1, ?2, x'00', x'00', 'es', x'00', ?1, 0)",
-                  "ub", patient, wrapped.bytes, (int)wrapped.len);
+                  "VALUES (?1, ?2, x'00', ?3, 'es', x'00', ?1, 0)",
+                  "ubb", patient, wrapped.bytes, (int)wrapped.len, birth.bytes, (int)birth.len);
+    pst_buf_free(&birth);
     pst_patient_key_free(&key);
     pst_buf_free(&wrapped);
     practice_bind(p,
@@ -190,7 +201,7 @@ static inline void practice_consent(struct practice *p)
 {
     pst_uuid_v7(p->now_ms, NULL, &p->consent);
     practice_exec(p, "INSERT INTO terms (id, version, language, hash, text, effective_at_ms) "
-                     "VALUES ('messages', 1, 'en', x'00', 'Terms.', 0)");
+                     "VALUES ('messages', 1, 'en', zeroblob(32), 'Terms.', 0)");
     practice_bind(p,
                   "INSERT INTO consent (id, patient, seq, decision, purposes, terms_id, "
                   "terms_version, language, at_ms, recorded_at_ms, recorded_by, hash, record_enc) "
