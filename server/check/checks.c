@@ -12,6 +12,7 @@
 #include "postern/cleanup.h"
 #include "server/check/check.h"
 #include "server/config/config.h"
+#include "server/store/store.h"
 
 #define DAY_S 86400
 
@@ -160,9 +161,30 @@ static enum pst_err check_disk(const struct pst_config *config, time_t now,
                           (unsigned long long)(free_bytes >> 20));
 }
 
+static enum pst_err check_store(const struct pst_config *config, time_t now,
+                                struct pst_check_result *result)
+{
+    (void)now;
+    int have = 0, know = 0;
+    struct pst_store_problem problem = {0};
+    enum pst_err r = pst_store_version_check(config->store, &have, &know, &problem);
+    if (r == PST_ERR_NOT_FOUND)
+        return say(result, false, "there is no store: run posternd init");
+    if (r != PST_OK && r != PST_ERR_UNSUPPORTED)
+        return say(result, false, "the store cannot be opened, or is damaged");
+    result->ok = r == PST_OK;
+    return pst_buf_printf(&result->text, "the store has version %d, this program knows %d%s", have,
+                          know, result->ok ? ", and it is whole" : "");
+}
+
 const struct pst_check pst_checks[] = {
-    {"certificate", check_certificate}, {"name", check_name},   {"key", check_key},
-    {"permissions", check_permissions}, {"clock", check_clock}, {"disk", check_disk},
+    {"certificate", check_certificate},
+    {"name", check_name},
+    {"key", check_key},
+    {"permissions", check_permissions},
+    {"clock", check_clock},
+    {"disk", check_disk},
+    {"store", check_store},
 };
 
 const size_t pst_checks_count = sizeof pst_checks / sizeof pst_checks[0];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -241,6 +242,14 @@ static void let_go(struct pst_role_start *start)
             (void)close(*fds[i]);
 }
 
+/* What ps and top show; exec by /proc/self/exe would leave "exe". */
+static void name_set(enum pst_process role)
+{
+    char name[16]; /* the kernel's limit, prctl(2) */
+    (void)snprintf(name, sizeof name, "pst-%s", pst_process_name(role));
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
 int pst_role_main(const struct pst_role_program *program, const char *config_path,
                   const char *inherited)
 {
@@ -255,6 +264,7 @@ int pst_role_main(const struct pst_role_program *program, const char *config_pat
                                    .handover_peer = -1,
                                    .signals = -1,
                                    .supervisor = -1};
+    name_set(program->role);
     enum pst_err r = prepare(program, &start, inherited);
     if (r == PST_OK)
         r = program->run(&start);
