@@ -268,6 +268,8 @@ enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
         return pst_cli_fail(cli, err,
                             "None of your keys opens this message. It was sealed before you "
                             "joined, or to earlier keys of yours; a member can grant it to you.");
+    if (pst_err_class(err) == PST_ERR_CLASS_TEMPORARY)
+        return pst_cli_fail(cli, err, "The message could not be opened: %s.", pst_err_text(err));
     if (err != PST_OK && m->flaw == PST_MESSAGE_GENUINE)
         set_flaw(m, PST_MESSAGE_SIGNATURE, "It does not open: it was damaged or changed.");
     if (err != PST_OK)
