@@ -46,6 +46,8 @@ static enum pst_err put_times(const struct pst_message *message, json_t *object)
 {
     enum pst_err r = pst_json_put_uuid(object, "id", &message->id);
     if (r == PST_OK)
+        r = pst_json_put_uuid(object, "thread", &message->thread);
+    if (r == PST_OK)
         r = pst_json_put_uuid(object, "from", &message->sender);
     if (r == PST_OK)
         r = pst_json_put_time(object, "sent", message->sent_ms);

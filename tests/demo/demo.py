@@ -44,6 +44,13 @@ class Play:
               + ("" if ok and expected == came else f", came {came}"), flush=True)
         return ok
 
+    def part(self, part, practice):
+        """A part of the play; what breaks off in it is a step that failed."""
+        try:
+            part(self, practice)
+        except (RuntimeError, KeyError, IndexError, ValueError, OSError) as error:
+            self.step(part.__name__.replace("_", " "), "played to its end", str(error), ok=False)
+
     def summary(self):
         print(f"\n{self.count} steps, {self.failed} not as expected, "
               f"{time.monotonic() - self.began:.0f} s")

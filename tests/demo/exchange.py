@@ -110,8 +110,5 @@ def redirect(play, practice):
 
 
 def play(play, practice):
-    converse(play, practice)
-    spanish(play, practice)
-    draft_and_retract(play, practice)
-    open_by_right(play, practice)
-    redirect(play, practice)
+    for part in (converse, spanish, draft_and_retract, open_by_right, redirect):
+        play.part(part, practice)

@@ -1,4 +1,7 @@
 """The practice's first day: keys, people, teams, patients, consent."""
+import time
+
+from demo.exchange import send
 from e2e import cast
 
 STAFF = [
@@ -7,6 +10,7 @@ STAFF = [
     ("carol", "Carol Clinician", "clinician"),
     ("chris", "Chris Colleague", "clinician"),
     ("dana", "Dana Dermatest", "clinician"),
+    ("lars", "Lars Lapsington", "clinician"),
     ("olga", "Olga Overseer", "compliance"),
 ]
 
@@ -18,6 +22,10 @@ CONSENTING = [
     ("diego", "Diego Muestra", "es", []),
     ("ella", "Ella Specimen", "en", ["email-notice"]),
 ]
+
+
+# Long enough to enrol and write once, also under sanitizers; waited for later.
+SHORT_CONSENT_S = 15
 
 
 def address(profile):
@@ -39,6 +47,8 @@ def open_practice(play, practice):
                                        ("chris", cast.NPIS[1], cast.SPECIALTY),
                                        ("dana", cast.NPIS[2], "dermatology")):
         practice.check_credential(practice[profile], number, specialty)
+    practice.check_credential(practice["lars"], cast.NPIS[0], "dermatology",
+                              until=cast.today(-1))
     wrong = admin.run("admin", "credential", practice["carol"].id, "--kind", "npi",
                       "--number", "1234567890", "--specialty", "surgery",
                       "--until", cast.today(30), check=False)
@@ -50,7 +60,8 @@ def make_teams(play, practice):
     carol, dana = practice["carol"], practice["dana"]
     practice.team = carol.json("team", "add", "--name", "Riverside team",
                                "--member", practice["chris"].id)["id"]
-    practice.skin_team = dana.json("team", "add", "--name", "Skin team")["id"]
+    practice.skin_team = dana.json("team", "add", "--name", "Skin team",
+                                   "--member", practice["lars"].id)["id"]
     names = sorted(team["name"] for team in carol.json("team", "list")["items"])
     play.step("clinicians make their teams, each with a key of its own",
               "Riverside team, Skin team", ", ".join(names))
@@ -85,9 +96,15 @@ def admit_the_others(play, practice):
     play.step("a refusal is a record too, and an equal choice", "refused", came["state"])
     practice.consent(ines, practice["will"])
     practice.consent(ines, practice["nick"])
+    practice.xena_ends = time.time() + SHORT_CONSENT_S
+    practice.consent(ines, practice["xena"], expires=cast.soon(SHORT_CONSENT_S))
     practice.consent(ines, old)
-    for profile in ("will", "nick", "oscar", "nora", "rita", "xena"):
+    for profile in ("xena", "will", "nick", "oscar", "nora", "rita"):
         practice.let_in(ines, practice[profile])
+        if profile == "xena":
+            came = send(practice["carol"], practice[profile], "--team", practice.team)
+            play.step(f"a consent that ends in {SHORT_CONSENT_S} seconds is good meanwhile", 1,
+                      came["seq"])
     came = practice["will"].json("consent", "withdraw")
     play.step("a patient withdraws consent on their own device", "withdrawn", came["state"])
     play.step("all is on record for the patient to see", 2,
