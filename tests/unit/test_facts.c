@@ -118,6 +118,10 @@ static const struct fact_case {
      PST_REFUSAL_NONE},
     {"a credential a day later", "UPDATE credential SET until_days = $T - 1", ADA, 0,
      PST_REFUSAL_CREDENTIAL},
+    {"a newer check that it has lapsed",
+     "INSERT INTO credential SELECT x'ff', person, kind, number_enc, specialty, subspecialty, "
+     "checked_by, checked_at_ms, $T - 1, disclosure FROM credential WHERE specialty = 'cardiology'",
+     ADA, 0, PST_REFUSAL_CREDENTIAL},
     {"one clinician of the team is enough for the patient",
      "UPDATE credential SET until_days = $T - 1 WHERE specialty = 'nursing'", PAT, 0,
      PST_REFUSAL_NONE},
