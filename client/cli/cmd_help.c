@@ -84,67 +84,30 @@ static void words_of_options(FILE *out, const struct pst_cli_option *o)
         fprintf(out, " --%s", o->name);
 }
 
-/* The second words of commands that begin with first; or nothing. */
-static void second_words(FILE *out, const char *first, size_t len)
-{
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        if (strncmp(c->name, first, len) == 0 && c->name[len] == ' ')
-            fprintf(out, " %s", c->name + len + 1);
-    }
-}
-
-/* True for the first row of a noun, so that each is written once. */
-static bool first_of_noun(const struct pst_cli_command *c, size_t len)
-{
-    for (const struct pst_cli_command *b = pst_cli_commands; b < c; b++) {
-        if (strncmp(b->name, c->name, len) == 0 && (b->name[len] == ' ' || b->name[len] == '\0'))
-            return false;
-    }
-    return true;
-}
-
-static void print_nouns(FILE *out)
-{
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        size_t len = strcspn(c->name, " ");
-        if (first_of_noun(c, len))
-            fprintf(out, " %.*s", (int)len, c->name);
-    }
-}
-
+/* What was typed so far, options aside, decides: the next word of a command, or its options. */
 static void print_bash(FILE *out)
 {
     fputs("# bash completion of postern, made by \"postern completion bash\"\n"
-          "_postern() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local words=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" list=\n"
-          "    case $prev in\n"
-          "        --*-file|--ca|--file|--attach|--out|--output|--identity|-o|-i)\n"
-          "            COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-          "        --shares|--save-attachments) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
-          "    esac\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then list=\"",
+          "_postern_table='",
           out);
-    print_nouns(out);
-    fputs("\"\n    else case $words in\n", out);
     for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        bool two = strchr(c->name, ' ') != NULL;
-        fprintf(out, "        \"%s%s\"*) list=\"", c->name, two ? "" : " ");
+        fprintf(out, "%s:", c->name);
         words_of_options(out, c->options);
         words_of_options(out, pst_cli_common_options);
-        if (!two)
-            second_words(out, c->name, strlen(c->name));
-        fputs("\" ;;\n", out);
+        fputc('\n', out);
     }
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        size_t len = strcspn(c->name, " ");
-        if (c->name[len] == ' ' && first_of_noun(c, len)) {
-            fprintf(out, "        \"%.*s \"*) list=\"", (int)len, c->name);
-            second_words(out, c->name, len);
-            fputs("\" ;;\n", out);
-        }
-    }
-    fputs("    esac; fi\n"
+    fputs("'\n"
+          "_postern() {\n"
+          "    local cur=${COMP_WORDS[COMP_CWORD]} typed= list= name options rest i\n"
+          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+          "        case ${COMP_WORDS[i]} in -*) ;; *) typed+=\"${COMP_WORDS[i]} \" ;; esac\n"
+          "    done\n"
+          "    while IFS=: read -r name options; do\n"
+          "        case \"$name \" in\n"
+          "            \"$typed\"*) rest=${name:${#typed}}; list+=\" ${rest%% *}\" ;;\n"
+          "        esac\n"
+          "        case $typed in \"$name \"*) list+=\" $options\" ;; esac\n"
+          "    done <<<\"$_postern_table\"\n"
           "    COMPREPLY=($(compgen -W \"$list\" -- \"$cur\"))\n"
           "    [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
           "}\n"
@@ -181,38 +144,38 @@ static void print_zsh_options(FILE *out, const struct pst_cli_option *o)
     }
 }
 
+static void print_zsh_arguments(FILE *out)
+{
+    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
+        fprintf(out, "        '%s '*) _arguments", c->name);
+        print_zsh_options(out, c->options);
+        print_zsh_options(out, pst_cli_common_options);
+        fputs(" '*:file:_files' ;;\n", out);
+    }
+}
+
 static void print_zsh(FILE *out)
 {
     fputs("#compdef postern\n"
           "# zsh completion of postern, made by \"postern completion zsh\"\n"
           "_postern() {\n"
-          "    local -a commands=(\n",
+          "    local -a commands=(",
           out);
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        fprintf(out, "        '%s:", c->name);
-        print_zsh_text(out, c->summary);
-        fputs("'\n", out);
-    }
-    fputs("    )\n"
-          "    if (( CURRENT == 2 )); then _describe -t commands command commands; return; fi\n"
-          "    local two=\"${words[2]} ${words[3]}\"\n"
-          "    case $two in\n",
+    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++)
+        fprintf(out, " '%s'", c->name);
+    fputs(" )\n"
+          "    local -a next\n"
+          "    local typed= word name\n"
+          "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
+          "        [[ $word == -* ]] || typed+=\"$word \"\n"
+          "    done\n"
+          "    for name in $commands; do\n"
+          "        [[ \"$name \" == \"$typed\"?* ]] && next+=(\"${${name#$typed}%% *}\")\n"
+          "    done\n"
+          "    (( $#next )) && compadd -- ${(u)next}\n"
+          "    case $typed in\n",
           out);
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        bool two = strchr(c->name, ' ') != NULL;
-        fprintf(out, "        \"%s%s\"*) _arguments", c->name, two ? "" : " ");
-        print_zsh_options(out, c->options);
-        print_zsh_options(out, pst_cli_common_options);
-        fputs(" '*:file:_files' ;;\n", out);
-    }
-    for (const struct pst_cli_command *c = pst_cli_commands; c->name != NULL; c++) {
-        size_t len = strcspn(c->name, " ");
-        if (c->name[len] == ' ' && first_of_noun(c, len)) {
-            fprintf(out, "        \"%.*s \"*) compadd --", (int)len, c->name);
-            second_words(out, c->name, len);
-            fputs(" ;;\n", out);
-        }
-    }
+    print_zsh_arguments(out);
     fputs("    esac\n"
           "}\n"
           "_postern \"$@\"\n",

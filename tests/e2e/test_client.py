@@ -2,6 +2,7 @@
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -198,6 +199,17 @@ class ClientTest(unittest.TestCase):
         self.assertIn("Riverside team", self.ada.run("team", "list").stdout)
         self.assertIn("version 1", self.ada.run("consent", "terms", "--language", "es").stdout)
         self.assertIn("given", self.ada.run("consent", "show").stdout)
+
+    def test_completion_offers_what_can_come_next(self):
+        script = self.file("completion.bash", self.carol.run("completion", "bash").stdout.encode())
+        ask = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _postern; '
+               'echo "${COMPREPLY[@]}"')
+        for typed, wanted in ((["admin", "user", ""], "add invite disable enable"),
+                              (["team", "m"], "members"), (["send", "--su"], "--subject"),
+                              (["--json", "keys", "ro"], "rotate")):
+            came = subprocess.run(["bash", "-c", ask, script, "postern", *typed],
+                                  capture_output=True, text=True, check=True)
+            self.assertEqual((wanted, ""), (came.stdout.strip(), came.stderr), typed)
 
 
 if __name__ == "__main__":
