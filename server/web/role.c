@@ -11,7 +11,9 @@
 #include "postern/time.h"
 #include "server/config/config.h"
 #include "server/log/log.h"
+#include "server/store/attempts.h"
 #include "server/store/practice.h"
+#include "server/store/sessions.h"
 #include "server/store/store.h"
 #include "server/vault/vault.h"
 #include "server/web/daemon.h"
@@ -19,6 +21,8 @@
 
 /* How often deadlines are looked after and strangers' counts written down. */
 #define TICK_MS 1000
+/* How often what is over is removed from the store. */
+#define SWEEP_MS (10 * PST_MINUTE_MS)
 /* Streams taken before the clock is looked at again: a flood must not stop the sweep. */
 #define STREAMS_A_TURN 64
 /* What is in flight gets this long; the supervisor ends the role a little later. */
@@ -32,6 +36,7 @@ struct role {
     struct pst_vault *vault;
     struct pst_store *store;
     struct pst_web *web;
+    int64_t sweep_at_ms;
 };
 
 static enum pst_err practice_check(struct pst_tx *tx, void *ctx)
@@ -118,6 +123,24 @@ static void streams_take(struct role *role)
     }
 }
 
+/* Attempts count within their window alone, and sessions that are over count no more. */
+static enum pst_err sweep_run(struct pst_tx *tx, void *ctx)
+{
+    const int64_t *now_ms = ctx;
+    enum pst_err r = pst_attempt_sweep(tx, *now_ms - PST_DAY_MS);
+    return r == PST_OK ? pst_session_sweep(tx, *now_ms) : r;
+}
+
+static void sweep(struct role *role, int64_t now_ms)
+{
+    if (now_ms < role->sweep_at_ms)
+        return;
+    role->sweep_at_ms = now_ms + SWEEP_MS;
+    enum pst_err r = pst_store_write(role->store, sweep_run, &now_ms);
+    if (r != PST_OK)
+        PST_LOG(STORE_FAILED, PST_LOG_ERR(r));
+}
+
 static void tick(struct role *role, int64_t *next_ms)
 {
     int64_t now_ms = pst_clock_now(NULL);
@@ -126,6 +149,7 @@ static void tick(struct role *role, int64_t *next_ms)
     *next_ms = now_ms + TICK_MS;
     pst_web_sweep(role->web, now_ms);
     pst_web_flush(role->web);
+    sweep(role, now_ms);
     pst_role_alive(role->start);
 }
 
