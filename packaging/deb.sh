@@ -65,7 +65,7 @@ Version: $VERSION
 Architecture: $ARCH
 Maintainer: $MAINTAINER
 Installed-Size: $(du -sk --exclude=DEBIAN "$ROOT" | cut -f1)
-Depends: $depends, init-system-helpers, systemd | systemd-standalone-sysusers | systemd-sysusers
+Depends: $depends, systemd | systemd-standalone-sysusers | systemd-sysusers
 Recommends: ca-certificates
 Section: net
 Priority: optional
@@ -90,7 +90,14 @@ TEXT
     chmod 644 "$ROOT"/DEBIAN/{control,md5sums}
 }
 
-readonly MAINTAINER="${DEBEMAIL:-Whoever built this package <root@localhost>}"
+# Who answers for the package: whoever builds it says so, else who made the last change.
+if [ -n "${DEBEMAIL:-}" ]; then
+    MAINTAINER="${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>"
+else
+    MAINTAINER=$(git -C "$TOP" log -1 --format='%an <%ae>' 2>/dev/null) ||
+        MAINTAINER="Whoever built this package <root@localhost>"
+fi
+readonly MAINTAINER
 install_files
 write_control
 find "$ROOT" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
