@@ -8,6 +8,7 @@ import argparse
 import json
 import shutil
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -101,6 +102,11 @@ def prepare(folder):
     folder.mkdir(parents=True, exist_ok=True)
 
 
+def in_use(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def serve():
     print("\nCtrl-C ends it.", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -115,13 +121,15 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev demo")
     parser.add_argument("--build", required=True, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--exit", action="store_true", help="stop after the play")
-    parser.add_argument("--port", type=int, help=f"port to serve on ({PORT})")
+    parser.add_argument("--port", type=int, default=PORT,
+                        help=f"port to serve on ({PORT}); 0: any that is free")
     parser.add_argument("--dir", type=Path, default=TOP / "var" / "demo")
     args = parser.parse_args()
     folder = args.dir.resolve()
     prepare(folder)
-    gateway = Gateway(folder, port=args.port or (free_port() if args.exit else PORT),
-                      build=args.build.resolve())
+    gateway = Gateway(folder, port=args.port or free_port(), build=args.build.resolve())
+    if in_use(gateway.port):
+        sys.exit(f"demo: port {gateway.port} is in use; choose another with --port N")
     play, practice = Play(), Practice(gateway)
     try:
         founding.play(play, practice)

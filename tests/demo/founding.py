@@ -128,5 +128,4 @@ def play(play, practice):
     admit_patients(play, practice)
     admit_the_others(play, practice)
     name_representative(play, practice)
-    verifier = practice.gateway.data / "ledger.vkey"
-    practice.ledger_key = verifier.read_text().strip() if verifier.exists() else None
+    practice.ledger_key = (practice.gateway.data / "ledger.key.pub").read_text().strip()
