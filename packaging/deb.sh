@@ -3,15 +3,16 @@
 #   deb.sh BUILD OUT    BUILD: a release build with prefix /usr; OUT: where the package goes
 set -euo pipefail
 
-readonly TOP=$(cd "$(dirname "$0")/.." && pwd)
-readonly BUILD=$(realpath "$1")
+TOP=$(cd "$(dirname "$0")/.." && pwd)
+BUILD=$(realpath "$1")
 mkdir -p "$2"
-readonly OUT=$(realpath "$2")
-readonly ROOT=$OUT/root
-readonly VERSION=$(meson introspect --projectinfo "$BUILD" |
+OUT=$(realpath "$2")
+ROOT=$OUT/root
+VERSION=$(meson introspect --projectinfo "$BUILD" |
     /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')
-readonly ARCH=$(dpkg --print-architecture)
-readonly DOC=$ROOT/usr/share/doc/postern
+ARCH=$(dpkg --print-architecture)
+DOC=$ROOT/usr/share/doc/postern
+readonly TOP BUILD OUT ROOT VERSION ARCH DOC
 
 # The same source gives the same bytes: files are no younger than the last change.
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then

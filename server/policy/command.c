@@ -136,7 +136,8 @@ static void verdict_print(const struct pst_policy_answer *answer)
     char until[PST_TIME_TEXT_SIZE];
     if (verdict->code != PST_REFUSAL_NONE) {
         enum pst_cure who = pst_refusal_cure_who(verdict->code, PST_VIEWER_STAFF);
-        (void)printf("\nrefused: %s: %s\n%s\n%s: %s\n", pst_refusal_code(verdict->code),
+        (void)printf("\nrefused: %s: %s\n%s\nWho can cure it (%s): %s\n",
+                     pst_refusal_code(verdict->code),
                      pst_refusal_title(verdict->code, PST_VIEWER_STAFF),
                      pst_refusal_detail(verdict->code, PST_VIEWER_STAFF), pst_cure_name(who),
                      pst_refusal_cure(verdict->code, PST_VIEWER_STAFF));
