@@ -23,7 +23,7 @@ def refused(sender, patient, *options):
 
 
 def plain_http(gateway):
-    with socket.create_connection(("localhost", gateway.port), 20) as plain:
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as plain:
         plain.sendall(b"POST /v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         return int(plain.recv(64).split(b" ")[1])
 
@@ -131,7 +131,7 @@ def gateway_tls_1_2(play, gateway):
     old = ssl.create_default_context(cafile=gateway.ca)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
-        with socket.create_connection(("localhost", gateway.port), 20) as raw:
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as raw:
             with old.wrap_socket(raw, server_hostname="localhost") as tls:
                 came = tls.version()
     except (ssl.SSLError, ConnectionError):

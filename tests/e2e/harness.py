@@ -172,7 +172,8 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
         return ssl.create_default_context(cafile=self.ca)
 
     def connect(self, timeout=READY_S):
-        return HTTPSConnection("localhost", self.port, timeout=timeout, context=self.tls())
+        # By number: a minimal system may have no /etc/hosts. The certificate names both.
+        return HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls())
 
     def request(self, method, path, body=None, headers=None, token=None, connection=None):
         """One request; answers status, headers and body (JSON decoded where it is)."""
