@@ -250,9 +250,9 @@ enum pst_err pst_staging_drop(struct pst_tx *tx, const struct pst_uuid *upload)
     return pst_sql_exec(tx, PST_STMT_STAGING_DROP, PST_V_UUID(upload));
 }
 
-enum pst_err pst_staging_sweep(struct pst_tx *tx, int64_t before_ms)
+enum pst_err pst_staging_sweep(struct pst_tx *tx, int64_t before_ms, int64_t *ret_parts)
 {
-    return pst_sql_exec(tx, PST_STMT_STAGING_SWEEP, PST_V_INT(before_ms));
+    return pst_sql_change(tx, PST_STMT_STAGING_SWEEP, ret_parts, PST_V_INT(before_ms));
 }
 
 /* ---- receipts ------------------------------------------------------------ */
@@ -342,4 +342,9 @@ enum pst_err pst_notice_queue(struct pst_tx *tx, const struct pst_notice_order *
         tx, PST_STMT_NOTICE_QUEUE, PST_V_UUID(&order->email_id), PST_V_UUID(&order->sms_id),
         PST_V_UUID(&order->thread), PST_V_INT(order->now_ms), PST_V_UUID(&order->consent),
         PST_V_UUID(&order->patient), PST_V_INT(order->email), PST_V_INT(order->sms));
+}
+
+enum pst_err pst_notice_sweep(struct pst_tx *tx, int64_t before_ms)
+{
+    return pst_sql_exec(tx, PST_STMT_NOTICE_SWEEP, PST_V_INT(before_ms));
 }

@@ -128,8 +128,9 @@ PST_MUST_CHECK enum pst_err pst_staging_add(struct pst_tx *tx, const struct pst_
 PST_MUST_CHECK enum pst_err pst_staging_used(struct pst_tx *tx, const struct pst_uuid *person,
                                              int64_t *ret_bytes);
 PST_MUST_CHECK enum pst_err pst_staging_drop(struct pst_tx *tx, const struct pst_uuid *upload);
-/* Leftovers staged before that time. */
-PST_MUST_CHECK enum pst_err pst_staging_sweep(struct pst_tx *tx, int64_t before_ms);
+/* Delete what was staged before that time, and say how many parts that was. */
+PST_MUST_CHECK enum pst_err pst_staging_sweep(struct pst_tx *tx, int64_t before_ms,
+                                              int64_t *ret_parts);
 
 /* ---- receipts ---------------------------------------------------------- */
 
@@ -186,5 +187,8 @@ struct pst_notice_order {
  */
 PST_MUST_CHECK enum pst_err pst_notice_queue(struct pst_tx *tx,
                                              const struct pst_notice_order *order);
+
+/* Remove notices made before that time that failed or were dropped: nobody sends them any more. */
+PST_MUST_CHECK enum pst_err pst_notice_sweep(struct pst_tx *tx, int64_t before_ms);
 
 #endif

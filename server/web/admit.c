@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "server/config/config.h"
-#include "server/web/web.h"
 
 /* person.state (0001-practice.sql) */
 #define STATE_ACTIVE 1
@@ -254,9 +253,10 @@ static void ask_exchange(const struct pst_request *request, const struct pst_adm
     exchange->mode = ask->mode;
     exchange->place = room ? PST_ADMIT_ROOM : PST_ADMIT_PATIENT;
     exchange->passage = PST_ADMIT_SAFE;
-    if (request->exchange != NULL && request->exchange->peer != NULL) {
-        exchange->tls_version = request->exchange->peer->facts.tls_version;
-        exchange->tls_aead = request->exchange->peer->facts.aead;
+    const struct pst_handover *passage = pst_request_passage(request);
+    if (passage != NULL) {
+        exchange->tls_version = passage->tls_version;
+        exchange->tls_aead = passage->aead;
     }
     exchange->size_bytes = ask->size_bytes;
     exchange->attachments = header != NULL ? (uint32_t)header->attachments : 0;

@@ -11,6 +11,7 @@
 #include "server/store/practice.h"
 #include "server/store/teams.h"
 #include "server/vault/fields.h"
+#include "server/web/places.h"
 
 /* A record as the vault sealed it. */
 #define SEALED_MAX_BYTES (PST_RECORD_MAX_BYTES + PST_VAULT_OVERHEAD_BYTES)
@@ -85,22 +86,15 @@ struct statements {
     size_t invitations_count;
 };
 
-static struct pst_vault_place statement_place(const struct pst_key_row *key, uint8_t *row)
-{
-    memcpy(row, key->person.bytes, PST_UUID_BYTES);
-    for (int i = 0; i < 8; i++)
-        row[PST_UUID_BYTES + i] = (uint8_t)((uint64_t)key->serial >> (56 - 8 * i));
-    return pst_vault_at(PST_FIELD_STATEMENT_RECORD, row, PST_UUID_BYTES + 8);
-}
-
 static enum pst_err read_statement(void *ctx, const struct pst_key_row *key,
                                    struct pst_bytes record)
 {
     struct statements *statements = ctx;
-    uint8_t row[PST_UUID_BYTES + 8];
+    struct pst_statement_place place;
     PST_BUF struct pst_buf text = {.max = PST_RECORD_MAX_BYTES};
+    pst_statement_place_init(&place, &key->person, key->serial);
     enum pst_err r =
-        pst_vault_field_open(statements->vault, statement_place(key, row), record, &text);
+        pst_vault_field_open(statements->vault, pst_statement_place_of(&place), record, &text);
     if (r == PST_OK)
         r = append_text(statements->texts, pst_buf_bytes(&text));
     if (r == PST_OK && !pst_uuid_is_nil(&key->invitation))

@@ -9,6 +9,7 @@
 #include "server/store/events.h"
 #include "server/web/exchange.h"
 #include "server/web/router.h"
+#include "server/web/web.h"
 
 /* Longest cursor a list of ours gives: ids, numbers and times. */
 #define CURSOR_MAX_BYTES 256
@@ -135,6 +136,12 @@ enum pst_err pst_request_if_match(struct pst_request *request, int64_t version)
 bool pst_request_is(const struct pst_request *request, uint32_t roles)
 {
     return (request->caller.roles & roles) != 0;
+}
+
+const struct pst_handover *pst_request_passage(const struct pst_request *request)
+{
+    const struct pst_web_exchange *exchange = request->exchange;
+    return exchange != NULL && exchange->peer != NULL ? &exchange->peer->facts : NULL;
 }
 
 /* ---- answering -------------------------------------------------------- */

@@ -116,6 +116,12 @@ PST_MUST_CHECK enum pst_err pst_request_if_match(struct pst_request *request, in
 /* Does the caller have one of these roles? */
 bool pst_request_is(const struct pst_request *request, uint32_t roles);
 
+/*
+ * How the request came in: TLS version, suite, certificate, as the door found
+ * them. Borrowed; NULL where there is no connection.
+ */
+const struct pst_handover *pst_request_passage(const struct pst_request *request);
+
 /* ---- answering ------------------------------------------------------- */
 
 /* JSON, taken also on failure; a NULL answer is PST_ERR_NOMEM. */

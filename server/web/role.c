@@ -11,13 +11,12 @@
 #include "postern/time.h"
 #include "server/config/config.h"
 #include "server/log/log.h"
-#include "server/store/attempts.h"
 #include "server/store/practice.h"
-#include "server/store/sessions.h"
 #include "server/store/store.h"
 #include "server/vault/vault.h"
 #include "server/web/daemon.h"
 #include "server/web/route.h"
+#include "server/web/sweep.h"
 
 /* How often deadlines are looked after and strangers' counts written down. */
 #define TICK_MS 1000
@@ -123,22 +122,17 @@ static void streams_take(struct role *role)
     }
 }
 
-/* Attempts count within their window alone, and sessions that are over count no more. */
-static enum pst_err sweep_run(struct pst_tx *tx, void *ctx)
+static void sweep(struct role *role, int64_t now_ms, bool at_start)
 {
-    const int64_t *now_ms = ctx;
-    enum pst_err r = pst_attempt_sweep(tx, *now_ms - PST_DAY_MS);
-    return r == PST_OK ? pst_session_sweep(tx, *now_ms) : r;
-}
-
-static void sweep(struct role *role, int64_t now_ms)
-{
+    int64_t parts = 0;
     if (now_ms < role->sweep_at_ms)
         return;
     role->sweep_at_ms = now_ms + SWEEP_MS;
-    enum pst_err r = pst_store_write(role->store, sweep_run, &now_ms);
+    enum pst_err r = pst_sweep(role->store, now_ms, at_start, &parts);
     if (r != PST_OK)
         PST_LOG(STORE_FAILED, PST_LOG_ERR(r));
+    if (parts > 0)
+        PST_LOG(STAGING_SWEPT, PST_LOG_COUNT("parts", parts));
 }
 
 static void tick(struct role *role, int64_t *next_ms)
@@ -149,7 +143,7 @@ static void tick(struct role *role, int64_t *next_ms)
     *next_ms = now_ms + TICK_MS;
     pst_web_sweep(role->web, now_ms);
     pst_web_flush(role->web);
-    sweep(role, now_ms);
+    sweep(role, now_ms, /* at_start= */ false);
     pst_role_alive(role->start);
 }
 
@@ -189,6 +183,7 @@ enum pst_err pst_web_run(struct pst_role_start *start)
     struct role role = {.start = start};
     enum pst_err r = role_open(&role);
     if (r == PST_OK) {
+        sweep(&role, pst_clock_now(NULL), /* at_start= */ true);
         PST_LOG(STARTED, PST_LOG_COUNT("pid", getpid()));
         pst_role_ready(start);
         serve(&role);

@@ -1,6 +1,6 @@
 /*
  * The daemon's own state and its connections. Runtime only (daemon.c,
- * exchange.c, send.c).
+ * exchange.c, request.c, send.c).
  */
 #ifndef POSTERN_SERVER_WEB_WEB_H
 #define POSTERN_SERVER_WEB_WEB_H

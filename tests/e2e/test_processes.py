@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,16 @@ class ProcessesTest(unittest.TestCase):
         connection.connect()
         self.assertNotEqual(connection.sock.getpeercert(binary_form=True), before)
         connection.close()
+
+    def test_leftovers_of_uploads_are_gone_after_a_start(self):
+        self.gateway.stop()
+        with contextlib.closing(sqlite3.connect(self.gateway.data / "postern.db")) as store:
+            with store:
+                store.execute("INSERT INTO staging (upload, part, person, at_ms, bytes) "
+                              "VALUES (?, 1, ?, 1, ?)", (b"u" * 16, b"p" * 16, b"left over"))
+            self.gateway.start()
+            self.assertEqual(store.execute("SELECT count(*) FROM staging").fetchone(), (0,))
+        self.assertIn("event=staging-swept parts=1", self.gateway.log.read_text())
 
     def test_goes_on_with_the_old_configuration_when_the_new_one_is_wrong(self):
         self.gateway.config.write_text("nonsense = 1;\n")
