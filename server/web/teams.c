@@ -221,7 +221,7 @@ static enum pst_err draft_take(struct pst_request *request, const struct team_bo
 static enum pst_err draft_prepare(struct pst_request *request, size_t members)
 {
     void *state = NULL;
-    struct team_body body;
+    struct team_body body = {0};
     enum pst_err r = pst_request_state_new(request, sizeof(struct draft), draft_wipe, &state);
     if (r == PST_OK)
         r = pst_request_decode(request, team_members, members, &body, NULL);

@@ -166,7 +166,16 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
             os.killpg(self.process.pid, signal.SIGKILL)
             status = self.process.wait()
         self.process = None
+        self.check_log()
         return status
+
+    def check_log(self):
+        """A role that a sanitizer ended was restarted, and nobody else would have noticed."""
+        log = self.log.read_text(errors="replace")
+        for sign in ("Sanitizer", "runtime error:"):
+            at = log.find(sign)
+            if at >= 0:
+                raise AssertionError(f"in {self.log}:\n{log[max(0, at - 200):at + 4000]}")
 
     def tls(self):
         return ssl.create_default_context(cafile=self.ca)

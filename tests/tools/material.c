@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/net.h"
 #include "client/cli/self.h"
+#include "client/cli/state.h"
 #include "postern/age_key.h"
 #include "postern/base64.h"
 #include "postern/cleanup.h"
@@ -65,5 +67,9 @@ int main(int argc, char **argv)
     if (pst_cli_parse(&cli, argc, arguments) != PST_OK)
         return EXIT_FAILURE;
     cli.command = &command;
-    return print_material(&cli) == PST_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    enum pst_err r = print_material(&cli);
+    pst_self_free(&cli.self);
+    pst_net_free(&cli.net);
+    pst_state_free(&cli.state);
+    return r == PST_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
