@@ -3,7 +3,6 @@
  * words that send it back into the safe one. Nothing of what was written is
  * taken, and of the address only a keyed hash.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "server/store/redirects.h"
 #include "server/vault/fields.h"
 #include "server/vault/normal.h"
+#include "server/web/cursor.h"
 #include "server/web/messages.h"
 #include "server/web/redirect_words.h"
 
@@ -178,24 +178,6 @@ static enum pst_err redirect_add(struct pst_tx *tx, struct pst_request *request)
 
 /* ---- list ------------------------------------------------------------------------ */
 
-/* "<at_ms>.<id>" */
-#define CURSOR_SIZE (20 + 1 + PST_UUID_TEXT_SIZE)
-
-static enum pst_err read_cursor(struct pst_request *request, const char *cursor,
-                                struct pst_redirect *ret_after)
-{
-    *ret_after = (struct pst_redirect){0};
-    if (cursor == NULL)
-        return PST_OK;
-    char *end = NULL;
-    long long at_ms = strtoll(cursor, &end, 10);
-    if (end == cursor || *end != '.' || at_ms < 0 ||
-        pst_uuid_parse(end + 1, strlen(end + 1), &ret_after->id) != PST_OK)
-        return pst_request_bad(request, "cursor");
-    ret_after->at_ms = at_ms;
-    return PST_OK;
-}
-
 static enum pst_err append_item(json_t *items, const struct pst_redirect *redirect)
 {
     json_t *item = json_pack("{s:s, s:b}", "channel", contact_name(redirect->channel), "converted",
@@ -216,30 +198,27 @@ static enum pst_err answer_list(struct pst_request *request, const struct pst_re
                                 size_t count, unsigned limit)
 {
     PST_JSON json_t *items = json_array();
-    char next[CURSOR_SIZE] = "";
+    char next[PST_CURSOR_SIZE] = "";
     size_t shown = count > limit ? limit : count;
     enum pst_err r = PST_OK;
     for (size_t i = 0; r == PST_OK && i < shown; i++)
         r = append_item(items, &redirects[i]);
     if (r != PST_OK)
         return r;
-    if (count > limit) {
-        char id[PST_UUID_TEXT_SIZE];
-        pst_uuid_format(&redirects[shown - 1].id, id);
-        (void)snprintf(next, sizeof next, "%" PRId64 ".%s", redirects[shown - 1].at_ms, id);
-    }
+    if (count > limit)
+        pst_cursor_write(redirects[shown - 1].at_ms, &redirects[shown - 1].id, next);
     return pst_request_list(request, json_incref(items), next[0] != '\0' ? next : NULL);
 }
 
 static enum pst_err redirect_list(struct pst_tx *tx, struct pst_request *request)
 {
     struct pst_page page;
-    struct pst_redirect after;
+    struct pst_redirect after = {0};
     struct pst_uuid by = {0};
     size_t count = 0;
     enum pst_err r = pst_request_page(request, &page);
     if (r == PST_OK)
-        r = read_cursor(request, page.cursor, &after);
+        r = pst_cursor_read(request, page.cursor, &after.at_ms, &after.id);
     if (r != PST_OK || pst_request_answered(request))
         return r;
     if (!pst_request_is(request, PST_ROLE_INTAKE | PST_ROLE_COMPLIANCE))

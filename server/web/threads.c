@@ -3,7 +3,6 @@
  *
  * Whoever does not belong to a thread is answered as if it did not exist.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "postern/cleanup.h"
 #include "postern/time.h"
 #include "server/vault/fields.h"
+#include "server/web/cursor.h"
 #include "server/web/messages.h"
 
 #define MEMBERS (PST_WEB_PATIENTS | PST_ROLE_CLINICIAN)
@@ -158,24 +158,6 @@ static enum pst_err thread_show(struct pst_tx *tx, struct pst_request *request)
 
 /* ---- list ------------------------------------------------------------------- */
 
-/* "<changed_at_ms>.<id>": 20 digits, a dot, a UUID. */
-#define CURSOR_SIZE (20 + 1 + PST_UUID_TEXT_SIZE)
-
-static enum pst_err read_cursor(struct pst_request *request, const char *cursor,
-                                struct pst_thread_after *ret_after)
-{
-    *ret_after = (struct pst_thread_after){.changed_at_ms = INT64_MAX};
-    if (cursor == NULL)
-        return PST_OK;
-    char *end = NULL;
-    long long at_ms = strtoll(cursor, &end, 10);
-    if (end == cursor || *end != '.' || at_ms < 0 ||
-        pst_uuid_parse(end + 1, strlen(end + 1), &ret_after->id) != PST_OK)
-        return pst_request_bad(request, "cursor");
-    ret_after->changed_at_ms = at_ms;
-    return PST_OK;
-}
-
 static enum pst_err read_filter(struct pst_request *request, struct pst_thread_filter *ret_filter)
 {
     const char *state = pst_request_query(request, "state");
@@ -196,7 +178,7 @@ static enum pst_err answer_list(struct pst_tx *tx, struct pst_request *request,
                                 const struct pst_thread *threads, size_t count, unsigned limit)
 {
     PST_JSON json_t *items = json_array();
-    char next[CURSOR_SIZE] = "";
+    char next[PST_CURSOR_SIZE] = "";
     size_t shown = count > limit ? limit : count;
     enum pst_err r = PST_OK;
     for (size_t i = 0; r == PST_OK && i < shown; i++) {
@@ -207,23 +189,20 @@ static enum pst_err answer_list(struct pst_tx *tx, struct pst_request *request,
     }
     if (r != PST_OK)
         return r;
-    if (count > limit) {
-        char id[PST_UUID_TEXT_SIZE];
-        pst_uuid_format(&threads[shown - 1].id, id);
-        (void)snprintf(next, sizeof next, "%" PRId64 ".%s", threads[shown - 1].changed_at_ms, id);
-    }
+    if (count > limit)
+        pst_cursor_write(threads[shown - 1].changed_at_ms, &threads[shown - 1].id, next);
     return pst_request_list(request, json_incref(items), next[0] != '\0' ? next : NULL);
 }
 
 static enum pst_err thread_list(struct pst_tx *tx, struct pst_request *request)
 {
     struct pst_page page;
-    struct pst_thread_after after;
+    struct pst_thread_after after = {.changed_at_ms = INT64_MAX};
     struct pst_thread_filter filter;
     size_t count = 0;
     enum pst_err r = pst_request_page(request, &page);
     if (r == PST_OK)
-        r = read_cursor(request, page.cursor, &after);
+        r = pst_cursor_read(request, page.cursor, &after.changed_at_ms, &after.id);
     if (r == PST_OK && !pst_request_answered(request))
         r = read_filter(request, &filter);
     if (r != PST_OK || pst_request_answered(request))

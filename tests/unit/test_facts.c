@@ -60,13 +60,15 @@ static void run_case(struct practice *p, const char *sql)
     for (const char *at = sql; *at != '\0'; at++) {
         ck_assert_uint_lt(len, sizeof text - 32);
         if (strncmp(at, "$T3", 3) == 0) {
-            len += (size_t)sprintf(text + len, "%lld", (long long)pst_date_days(&past));
+            len += (size_t)snprintf(text + len, sizeof text - len, "%lld",
+                                    (long long)pst_date_days(&past));
             at += 2;
         } else if (strncmp(at, "$T", 2) == 0) {
-            len += (size_t)sprintf(text + len, "%lld", (long long)(p->now_ms / PST_DAY_MS));
+            len += (size_t)snprintf(text + len, sizeof text - len, "%lld",
+                                    (long long)(p->now_ms / PST_DAY_MS));
             at += 1;
         } else if (strncmp(at, "$N", 2) == 0) {
-            len += (size_t)sprintf(text + len, "%lld", (long long)p->now_ms);
+            len += (size_t)snprintf(text + len, sizeof text - len, "%lld", (long long)p->now_ms);
             at += 1;
         } else {
             text[len++] = *at;

@@ -135,7 +135,7 @@ static inline void web_read(int fd, struct answer *ret_answer)
     const char *end = strstr(text, "\r\n\r\n");
     ck_assert_msg(end != NULL, "no answer: %.200s", text);
     ret_answer->head = strndup(text, (size_t)(end - text));
-    ret_answer->status = atoi(text + strlen("HTTP/1.1 "));
+    ret_answer->status = (int)strtol(text + strlen("HTTP/1.1 "), NULL, 10);
     size_t skip = (size_t)(end - text) + 4;
     ret_answer->body = pst_bytes(ret_answer->raw.bytes + skip, ret_answer->raw.len - skip);
     ret_answer->json =
