@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "postern/cleanup.h"
 #include "server/config/value.h"
@@ -41,6 +42,9 @@ static const struct pst_setting settings[] = {
 #include "server/config/settings.def"
 #undef SETTING
 };
+
+/* A configuration is a few KiB: this bounds what a wrong file costs. */
+#define TEXT_MAX_BYTES ((size_t)1 << 20)
 
 #define GROUPS_COUNT (sizeof groups / sizeof groups[0])
 #define SETTINGS_COUNT (sizeof settings / sizeof settings[0])
@@ -389,7 +393,8 @@ static enum pst_err syntax(struct reader *reader)
     return PST_ERR_CONFIG;
 }
 
-static int parse_file(struct reader *reader)
+/* Included files are named from the folder of the file itself. */
+static void include_from(struct reader *reader)
 {
     PST_FREE char *folder = strdup(reader->path);
     char *slash = folder != NULL ? strrchr(folder, '/') : NULL;
@@ -397,8 +402,15 @@ static int parse_file(struct reader *reader)
         *slash = '\0';
         config_set_include_dir(&reader->file, folder);
     }
+}
+
+/* text NULL: the file at reader->path. */
+static int parse(struct reader *reader, const char *text)
+{
+    include_from(reader);
     errno = 0;
-    return config_read_file(&reader->file, reader->path);
+    return text != NULL ? config_read_string(&reader->file, text)
+                        : config_read_file(&reader->file, reader->path);
 }
 
 /* text NULL: the file at path. */
@@ -411,7 +423,7 @@ static enum pst_err read_all(const char *path, const char *text, enum pst_config
     if (reader.config == NULL)
         return PST_ERR_NOMEM;
     config_init(&reader.file);
-    int parsed = text != NULL ? config_read_string(&reader.file, text) : parse_file(&reader);
+    int parsed = parse(&reader, text);
     enum pst_err r = parsed == CONFIG_TRUE ? read_tree(&reader) : syntax(&reader);
     config_destroy(&reader.file);
     if (r == PST_OK && (reader.config->path = strdup(path)) == NULL)
@@ -429,6 +441,31 @@ enum pst_err pst_config_read(const char *path, enum pst_config_check check,
                              struct pst_config **ret_config, struct pst_config_problem *ret_problem)
 {
     return read_all(path, NULL, check, ret_config, ret_problem);
+}
+
+static enum pst_err text_of_fd(int fd, struct pst_buf *out)
+{
+    uint8_t part[4096];
+    ssize_t got = 0;
+    enum pst_err r = PST_OK;
+    /* pread: several processes may hold this open file */
+    while (r == PST_OK && (got = pread(fd, part, sizeof part, (off_t)out->len)) > 0)
+        r = pst_buf_append(out, part, (size_t)got);
+    return r == PST_OK && got < 0 ? PST_ERR_IO : r;
+}
+
+enum pst_err pst_config_read_fd(int fd, const char *path, enum pst_config_check check,
+                                struct pst_config **ret_config,
+                                struct pst_config_problem *ret_problem)
+{
+    PST_BUF struct pst_buf text = {.max = TEXT_MAX_BYTES};
+    enum pst_err r = text_of_fd(fd, &text);
+    if (r == PST_OK)
+        return read_all(path, pst_buf_str(&text), check, ret_config, ret_problem);
+    (void)snprintf(ret_problem->text, PST_CONFIG_PROBLEM_SIZE,
+                   "%s:1: cannot be read (%s); expected the configuration file", path,
+                   pst_err_text(r));
+    return r == PST_ERR_NOMEM ? r : PST_ERR_CONFIG;
 }
 
 enum pst_err pst_config_read_text(const char *text, enum pst_config_check check,

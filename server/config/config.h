@@ -196,12 +196,34 @@ PST_MUST_CHECK enum pst_err pst_config_read(const char *path, enum pst_config_ch
                                             struct pst_config **ret_config,
                                             struct pst_config_problem *ret_problem);
 
+/*
+ * The same from an open file (borrowed, read from its start wherever it
+ * stands), for roles that may not open it themselves. path: for messages and
+ * as the folder of included files.
+ */
+PST_MUST_CHECK enum pst_err pst_config_read_fd(int fd, const char *path,
+                                               enum pst_config_check check,
+                                               struct pst_config **ret_config,
+                                               struct pst_config_problem *ret_problem);
+
 /* The same from a string, for tests and fuzzing; "(text)" stands for the path. */
 PST_MUST_CHECK enum pst_err pst_config_read_text(const char *text, enum pst_config_check check,
                                                  struct pst_config **ret_config,
                                                  struct pst_config_problem *ret_problem);
 
 void pst_config_free(struct pst_config **config);
+
+/*
+ * What a running process cannot change: whatever differs in next is set back to
+ * what it is now.
+ *   ret_kept   bit i set: setting i of pst_config_fixed_name was set back
+ * Returns PST_OK; PST_ERR_NOMEM, and next is of no use.
+ */
+PST_MUST_CHECK enum pst_err pst_config_keep(struct pst_config *next, const struct pst_config *now,
+                                            uint64_t *ret_kept);
+
+/* "https.listen" and the like, static; NULL beyond the last. */
+const char *pst_config_fixed_name(unsigned setting);
 
 /* "15min" to milliseconds, "25mb" to bytes. Returns PST_OK; PST_ERR_SYNTAX; PST_ERR_TOO_LONG. */
 PST_MUST_CHECK enum pst_err pst_config_time_parse(const char *text, int64_t *ret_ms);

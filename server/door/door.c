@@ -96,10 +96,8 @@ static enum pst_err door_open(struct door *door)
     if (r == PST_OK)
         r = pst_door_tickets_new(clock_s(), &door->tickets);
     door->workers = calloc(door->settings.threads, sizeof *door->workers);
-    door->shared = (struct pst_door_shared){.settings = &door->settings,
-                                            .start = door->start,
-                                            .limits = door->limits,
-                                            .report = door->report};
+    door->shared = (struct pst_door_shared){
+        .start = door->start, .limits = door->limits, .report = door->report};
     return r == PST_OK && door->workers == NULL ? PST_ERR_NOMEM : r;
 }
 
@@ -121,7 +119,7 @@ static enum pst_err start_workers(struct door *door)
         return PST_ERR_CONFIG;
     }
     for (unsigned i = 0; i < door->settings.threads && r == PST_OK; i++) {
-        r = pst_door_worker_start(&door->workers[i], &door->shared, context);
+        r = pst_door_worker_start(&door->workers[i], &door->shared, &door->settings, context);
         if (r == PST_OK)
             door->running++;
     }
@@ -130,19 +128,23 @@ static enum pst_err start_workers(struct door *door)
 }
 
 /* The old context goes on serving the connections that have it. */
-static void reload(struct door *door, const struct pst_role_tls_files *files)
+static void reload(struct door *door, struct pst_role_fresh *fresh)
 {
     SSL_CTX *context = NULL;
-    enum pst_err r = files->key < 0
-                         ? PST_ERR_IO
-                         : pst_door_tls_context(files, door->start->config->https.minimum_tls,
-                                                door->tickets, &context);
+    struct pst_config *config = NULL;
+    enum pst_err r = pst_role_config_fresh(door->start, fresh, door->start->config, &config);
+    if (r == PST_OK)
+        r = pst_door_tls_context(&fresh->tls, config->https.minimum_tls, door->tickets, &context);
     if (r != PST_OK) {
+        pst_config_free(&config);
         PST_LOG(RELOAD_FAILED, PST_LOG_ERR(r));
         return;
     }
+    pst_role_config_use(door->start, &config);
+    settings_fill(door->start->config, &door->settings);
+    pst_door_limits_change(door->limits, &door->settings);
     for (unsigned i = 0; i < door->running; i++)
-        pst_door_worker_reload(&door->workers[i], context);
+        pst_door_worker_reload(&door->workers[i], context, &door->settings);
     SSL_CTX_free(context);
     PST_LOG(RELOADED);
 }
@@ -177,11 +179,11 @@ static void serve(struct door *door)
     struct pollfd control = {.fd = door->start->control, .events = POLLIN};
     for (unsigned number = 0;; number++) {
         (void)poll(&control, 1, TICK_MS);
-        struct pst_role_tls_files files;
-        enum pst_role_word word = pst_role_word_read(door->start, &files);
+        struct pst_role_fresh fresh;
+        enum pst_role_word word = pst_role_word_read(door->start, &fresh);
         if (word == PST_ROLE_WORD_RELOAD)
-            reload(door, &files);
-        pst_role_tls_files_close(&files);
+            reload(door, &fresh);
+        pst_role_fresh_close(&fresh);
         if (word == PST_ROLE_WORD_STOP)
             return;
         tick(door, number);

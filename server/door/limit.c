@@ -43,11 +43,19 @@ enum pst_err pst_door_limits_new(const struct pst_door_settings *settings,
         return PST_ERR_INTERNAL;
     }
     (void)pthread_mutex_init(&limits->lock, NULL);
+    pst_door_limits_change(limits, settings);
+    *ret_limits = limits;
+    return PST_OK;
+}
+
+void pst_door_limits_change(struct pst_door_limits *limits,
+                            const struct pst_door_settings *settings)
+{
+    (void)pthread_mutex_lock(&limits->lock);
     limits->total_max = settings->connections_max;
     limits->per_address_max = settings->connections_per_address;
     limits->rate = settings->new_per_address_per_s;
-    *ret_limits = limits;
-    return PST_OK;
+    (void)pthread_mutex_unlock(&limits->lock);
 }
 
 void pst_door_limits_free(struct pst_door_limits **limits)

@@ -20,6 +20,9 @@ struct pst_door_limits;
 /* PST_OK; PST_ERR_NOMEM. Given: pst_door_limits_free. */
 PST_MUST_CHECK enum pst_err pst_door_limits_new(const struct pst_door_settings *settings,
                                                 struct pst_door_limits **ret_limits);
+/* Other limits from now on; those who are in already stay. */
+void pst_door_limits_change(struct pst_door_limits *limits,
+                            const struct pst_door_settings *settings);
 void pst_door_limits_free(struct pst_door_limits **limits);
 
 /*

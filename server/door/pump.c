@@ -274,7 +274,7 @@ enum pst_door_step pst_door_farewell(struct pst_door_conn *conn)
 
 enum pst_door_step pst_door_drain(struct pst_door_conn *conn)
 {
-    while (conn->drained <= conn->worker->shared->settings->drain_bytes) {
+    while (conn->drained <= conn->worker->settings.drain_bytes) {
         /* MSG_TRUNC: TCP throws away without copying (tcp(7)) */
         ssize_t got = recv(conn->outside.fd, NULL, DRAIN_PART, MSG_TRUNC);
         if (got < 0 && errno == EINTR)

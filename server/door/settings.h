@@ -1,6 +1,6 @@
 /*
- * What the configuration lets the door do. Plain data, read by every thread,
- * written by none after the start.
+ * What the configuration lets the door do. Plain data: each thread has its own
+ * copy, and is given another when the configuration was read anew.
  */
 #ifndef POSTERN_SERVER_DOOR_SETTINGS_H
 #define POSTERN_SERVER_DOOR_SETTINGS_H

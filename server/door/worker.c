@@ -36,7 +36,7 @@ static int64_t clock_ms(void)
 
 static int64_t deadline_ms(const struct pst_door_worker *worker, unsigned deadline)
 {
-    const struct pst_door_settings *settings = worker->shared->settings;
+    const struct pst_door_settings *settings = &worker->settings;
     const int64_t lengths[PST_DOOR_DEADLINE__MAX] = {
         [PST_DOOR_DEADLINE_HANDSHAKE] = settings->handshake_ms,
         [PST_DOOR_DEADLINE_IDLE] = settings->idle_ms,
@@ -163,6 +163,7 @@ static void take_words(struct pst_door_worker *worker)
     if (worker->next_context != NULL) {
         SSL_CTX_free(worker->context);
         worker->context = worker->next_context;
+        worker->settings = worker->next_settings;
         worker->next_context = NULL;
     }
     bool stop = worker->stop && worker->drain_until_ms == 0;
@@ -320,9 +321,10 @@ static enum pst_err open_epoll(struct pst_door_worker *worker)
 }
 
 enum pst_err pst_door_worker_start(struct pst_door_worker *worker, struct pst_door_shared *shared,
-                                   SSL_CTX *context)
+                                   const struct pst_door_settings *settings, SSL_CTX *context)
 {
-    *worker = (struct pst_door_worker){.shared = shared, .now_ms = clock_ms()};
+    *worker =
+        (struct pst_door_worker){.shared = shared, .settings = *settings, .now_ms = clock_ms()};
     (void)pthread_mutex_init(&worker->lock, NULL);
     (void)SSL_CTX_up_ref(context);
     worker->context = context;
@@ -339,12 +341,14 @@ static void wake(struct pst_door_worker *worker)
         return; /* full: it is awake already */
 }
 
-void pst_door_worker_reload(struct pst_door_worker *worker, SSL_CTX *context)
+void pst_door_worker_reload(struct pst_door_worker *worker, SSL_CTX *context,
+                            const struct pst_door_settings *settings)
 {
     (void)SSL_CTX_up_ref(context);
     (void)pthread_mutex_lock(&worker->lock);
     SSL_CTX_free(worker->next_context);
     worker->next_context = context;
+    worker->next_settings = *settings;
     (void)pthread_mutex_unlock(&worker->lock);
     wake(worker);
 }

@@ -27,7 +27,6 @@ enum pst_door_deadline {
 
 /* What all workers share. Every pointer is borrowed and outlives them. */
 struct pst_door_shared {
-    const struct pst_door_settings *settings;
     const struct pst_role_start *start;
     struct pst_door_limits *limits;
     struct pst_door_report *report;
@@ -43,6 +42,7 @@ struct pst_door_worker {
     bool listening;
     int64_t listen_again_ms; /* 0: not paused */
     SSL_CTX *context;
+    struct pst_door_settings settings;
     int64_t now_ms; /* monotonic, of this round */
     int64_t drain_until_ms;
     struct pst_door_conn *oldest[PST_DOOR_DEADLINE__MAX];
@@ -56,15 +56,19 @@ struct pst_door_worker {
     /* From the main thread, under lock; then wake is written. */
     pthread_mutex_t lock;
     SSL_CTX *next_context;
+    struct pst_door_settings next_settings; /* together with next_context */
     bool stop;
 };
 
-/* context is borrowed; the worker takes a reference of its own. */
+/* settings are copied; context is borrowed: the worker takes a reference of its own. */
 PST_MUST_CHECK enum pst_err pst_door_worker_start(struct pst_door_worker *worker,
-                                                  struct pst_door_shared *shared, SSL_CTX *context);
+                                                  struct pst_door_shared *shared,
+                                                  const struct pst_door_settings *settings,
+                                                  SSL_CTX *context);
 
-/* New connections use this context from now on. */
-void pst_door_worker_reload(struct pst_door_worker *worker, SSL_CTX *context);
+/* From now on: new connections use this context, and all of them these time-outs. */
+void pst_door_worker_reload(struct pst_door_worker *worker, SSL_CTX *context,
+                            const struct pst_door_settings *settings);
 
 /* Accept no more, let what is in flight finish, end after at most PST_ROLE_DRAIN_S. */
 void pst_door_worker_stop(struct pst_door_worker *worker);

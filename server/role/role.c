@@ -102,17 +102,14 @@ static enum pst_role_word word_of_signal(const struct pst_role_start *start)
 }
 
 enum pst_role_word pst_role_word_read(const struct pst_role_start *start,
-                                      struct pst_role_tls_files *ret_files)
+                                      struct pst_role_fresh *ret_fresh)
 {
-    *ret_files = (struct pst_role_tls_files){-1, -1, -1};
+    *ret_fresh = PST_ROLE_FRESH_NONE;
     enum pst_role_word word = word_of_signal(start);
-    if (word == PST_ROLE_WORD_RELOAD && !start->supervised && start->role == PST_ROLE_DOOR &&
-        pst_role_tls_files_open(start->config, ret_files) != PST_OK)
-        return word; /* without files: the door says that it could not */
     if (word != PST_ROLE_WORD_NONE || start->supervisor < 0)
         return word;
     enum pst_control_word said = PST_CONTROL_STOP;
-    enum pst_err r = pst_control_recv(start->supervisor, &said, ret_files);
+    enum pst_err r = pst_control_recv(start->supervisor, &said, ret_fresh);
     if (r == PST_ERR_BUSY)
         return PST_ROLE_WORD_NONE;
     if (r == PST_OK && said == PST_CONTROL_RELOAD)
@@ -122,7 +119,7 @@ enum pst_role_word pst_role_word_read(const struct pst_role_start *start,
 
 static void tell(const struct pst_role_start *start, enum pst_control_word word, const char *state)
 {
-    const struct pst_role_tls_files none = {-1, -1, -1};
+    const struct pst_role_fresh none = PST_ROLE_FRESH_NONE;
     if (start->supervisor < 0)
         pst_notify(state);
     else if (pst_control_send(start->supervisor, word, &none) != PST_OK)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "postern/err.h"
 #include "server/handover/handover.h"
@@ -48,6 +49,14 @@ struct pst_role_tls_files {
     int authorities; /* or -1 */
 };
 
+/* What comes along with a RELOAD, where a supervisor sends it: open files, or -1. */
+struct pst_role_fresh {
+    struct pst_role_tls_files tls; /* to the door alone */
+    int config;                    /* the configuration: a role may not be able to open it */
+};
+#define PST_ROLE_FRESH_NONE ((struct pst_role_fresh){{-1, -1, -1}, -1})
+void pst_role_fresh_close(struct pst_role_fresh *fresh);
+
 /*
  * Owned by whoever started the role; every descriptor in it stays open while
  * the role runs. -1 stands for what this role has not.
@@ -82,12 +91,35 @@ PST_MUST_CHECK enum pst_err pst_role_control_open(struct pst_role_start *start, 
 void pst_role_control_close(struct pst_role_start *start);
 
 /*
- * The next word, without waiting. With RELOAD, *ret_files is given the open TLS
- * files where the supervisor sent any (to the door alone), else three times -1.
- * A supervisor that is gone is a STOP.
+ * The next word, without waiting. With RELOAD, *ret_fresh is given what the
+ * supervisor sent; release with pst_role_fresh_close. A supervisor that is
+ * gone is a STOP.
  */
 enum pst_role_word pst_role_word_read(const struct pst_role_start *start,
-                                      struct pst_role_tls_files *ret_files);
+                                      struct pst_role_fresh *ret_fresh);
+
+/*
+ * After a RELOAD: read the configuration again, with what a running process
+ * cannot change as it is in now, and take up its log level. Without a
+ * supervisor the files are opened by path, and the log tells what was kept.
+ *
+ *   fresh        of the word; the door's TLS files are put into it where missing
+ *   now          the configuration in use, borrowed
+ *   ret_config   given: pst_config_free
+ *
+ * Returns PST_OK; PST_ERR_CONFIG, said on stderr; PST_ERR_NOT_FOUND;
+ * PST_ERR_DENIED; PST_ERR_IO; PST_ERR_NOMEM.
+ */
+PST_MUST_CHECK enum pst_err pst_role_config_fresh(const struct pst_role_start *start,
+                                                  struct pst_role_fresh *fresh,
+                                                  const struct pst_config *now,
+                                                  struct pst_config **ret_config);
+
+/* Use it (taken) as start->config; the one before is freed. Where nobody else holds that. */
+void pst_role_config_use(struct pst_role_start *start, struct pst_config **config);
+
+/* Name in the log each setting of pst_config_keep that was set back. */
+void pst_role_kept_log(uint64_t kept);
 
 /* "I serve now": to the supervisor, or to systemd. Once. */
 void pst_role_ready(const struct pst_role_start *start);

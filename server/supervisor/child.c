@@ -121,7 +121,7 @@ void pst_child_ended(struct pst_child *child, int status, int64_t now_ms)
 
 void pst_child_stop(struct pst_child *child, int64_t now_ms)
 {
-    const struct pst_role_tls_files none = {-1, -1, -1};
+    const struct pst_role_fresh none = PST_ROLE_FRESH_NONE;
     child->stopping = true;
     if (child->pid == 0 || child->kill_at_ms != 0)
         return;
@@ -133,9 +133,9 @@ void pst_child_stop(struct pst_child *child, int64_t now_ms)
 void pst_child_listen(struct pst_child *child, int64_t now_ms)
 {
     enum pst_control_word word = PST_CONTROL_STOP;
-    struct pst_role_tls_files files;
-    while (child->control >= 0 && pst_control_recv(child->control, &word, &files) == PST_OK) {
-        pst_role_tls_files_close(&files);
+    struct pst_role_fresh fresh;
+    while (child->control >= 0 && pst_control_recv(child->control, &word, &fresh) == PST_OK) {
+        pst_role_fresh_close(&fresh);
         child->alive_ms = word == PST_CONTROL_ALIVE ? now_ms : child->alive_ms;
         if (word == PST_CONTROL_READY) {
             child->ready = true;

@@ -1,6 +1,7 @@
 #include "server/supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,37 +150,64 @@ static void reap(struct supervisor *all, int64_t now_ms)
     }
 }
 
-static void reload_children(struct supervisor *all)
+static void reload_children(struct supervisor *all, int config)
 {
-    const struct pst_role_tls_files none = {-1, -1, -1};
     for (size_t i = 0; i < all->count; i++) {
         struct pst_child *child = &all->children[i];
-        bool door = child->program->role == PST_ROLE_DOOR;
-        if (child->pid != 0 && pst_control_send(child->control, PST_CONTROL_RELOAD,
-                                                door ? &all->sockets.tls : &none) != PST_OK)
+        struct pst_role_fresh fresh = PST_ROLE_FRESH_NONE;
+        fresh.config = config;
+        if (child->program->role == PST_ROLE_DOOR)
+            fresh.tls = all->sockets.tls;
+        if (child->pid != 0 &&
+            pst_control_send(child->control, PST_CONTROL_RELOAD, &fresh) != PST_OK)
             PST_LOG(RELOAD_FAILED, PST_LOG_ENUM("role", pst_process_name, child->program->role));
     }
+}
+
+/* All files that the new configuration names are there and open, or nothing is given. */
+static enum pst_err fresh_read(const struct supervisor *all, struct pst_role_fresh *fresh,
+                               struct pst_config **ret_config, uint64_t *ret_kept)
+{
+    struct pst_config_problem problem = {.text = ""};
+    struct pst_config *config = NULL;
+    fresh->config = open(all->config_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fresh->config < 0)
+        return PST_ERR_IO;
+    enum pst_err r = pst_config_read_fd(fresh->config, all->config_path, PST_CONFIG_CHECK_FILES,
+                                        &config, &problem);
+    if (r != PST_OK)
+        (void)fprintf(stderr, "posternd: %s\n", problem.text);
+    if (r == PST_OK)
+        r = pst_config_keep(config, all->config, ret_kept);
+    if (r == PST_OK)
+        r = pst_role_tls_files_open(config, &fresh->tls);
+    if (r == PST_OK)
+        *ret_config = config;
+    else
+        pst_config_free(&config);
+    return r;
 }
 
 /* Nothing changes unless all of it can be read. */
 static void reload(struct supervisor *all)
 {
     struct pst_config *config = NULL;
-    struct pst_role_tls_files files;
-    enum pst_err r = pst_role_config_read(all->config_path, /* files= */ true, &config);
-    if (r == PST_OK)
-        r = pst_role_tls_files_open(config, &files);
+    struct pst_role_fresh fresh = PST_ROLE_FRESH_NONE;
+    uint64_t kept = 0;
+    enum pst_err r = fresh_read(all, &fresh, &config, &kept);
     if (r != PST_OK) {
-        pst_config_free(&config);
+        pst_role_fresh_close(&fresh);
         PST_LOG(RELOAD_FAILED, PST_LOG_ERR(r));
         return;
     }
     pst_config_free(&all->config);
     pst_role_tls_files_close(&all->sockets.tls);
     all->config = config;
-    all->sockets.tls = files;
+    all->sockets.tls = fresh.tls;
     pst_log_open(pst_process_name(0), config->log.level, STDERR_FILENO);
-    reload_children(all);
+    reload_children(all, fresh.config);
+    (void)close(fresh.config);
+    pst_role_kept_log(kept);
     PST_LOG(RELOADED);
 }
 

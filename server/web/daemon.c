@@ -26,17 +26,24 @@
 
 /* ---- phases and deadlines --------------------------------------------- */
 
-static int64_t phase_time_ms(const struct pst_config *config, enum pst_web_phase phase,
+static void times_set(struct pst_web_times *times, const struct pst_config *config)
+{
+    atomic_store(&times->idle_ms, config->https.idle_time_ms);
+    atomic_store(&times->head_ms, config->https.header_time_ms);
+    atomic_store(&times->body_ms, config->https.body_time_ms);
+}
+
+static int64_t phase_time_ms(struct pst_web_times *times, enum pst_web_phase phase,
                              int64_t size_bytes)
 {
     switch (phase) {
     case PST_WEB_PHASE_IDLE:
-        return config->https.idle_time_ms;
+        return atomic_load(&times->idle_ms);
     case PST_WEB_PHASE_HEAD:
-        return config->https.header_time_ms;
+        return atomic_load(&times->head_ms);
     case PST_WEB_PHASE_BODY:
     case PST_WEB_PHASE_ANSWER:
-        return config->https.body_time_ms * (1 + size_bytes / MEBIBYTE);
+        return atomic_load(&times->body_ms) * (1 + size_bytes / MEBIBYTE);
     default:
         return 0;
     }
@@ -44,7 +51,7 @@ static int64_t phase_time_ms(const struct pst_config *config, enum pst_web_phase
 
 void pst_web_phase_set(struct pst_web_peer *peer, enum pst_web_phase phase, int64_t size_bytes)
 {
-    int64_t time_ms = phase_time_ms(peer->web->settings.config, phase, size_bytes);
+    int64_t time_ms = phase_time_ms(&peer->web->times, phase, size_bytes);
     atomic_store(&peer->deadline_ms, time_ms == 0 ? INT64_MAX : pst_clock_now(NULL) + time_ms);
     atomic_store(&peer->phase, phase);
 }
@@ -362,7 +369,10 @@ enum pst_err pst_web_new(const struct pst_web_settings *settings, struct pst_web
         return PST_ERR_NOMEM;
     web->settings = *settings;
     (void)pthread_mutex_init(&web->lock, NULL);
-    enum pst_err r = pst_strangers_new(settings->store, settings->vault, &web->strangers);
+    times_set(&web->times, settings->config);
+    enum pst_err r = pst_live_init(&web->live, settings->config);
+    if (r == PST_OK)
+        r = pst_strangers_new(settings->store, settings->vault, &web->strangers);
     if (r == PST_OK) {
         web->daemon = daemon_start(web);
         r = web->daemon == NULL ? PST_ERR_INTERNAL : PST_OK;
@@ -371,6 +381,15 @@ enum pst_err pst_web_new(const struct pst_web_settings *settings, struct pst_web
         *ret_web = web;
     else
         pst_web_free(&web);
+    return r;
+}
+
+enum pst_err pst_web_configure(struct pst_web *web, struct pst_config **config)
+{
+    const struct pst_config *next = *config;
+    enum pst_err r = pst_live_change(&web->live, config);
+    if (r == PST_OK)
+        times_set(&web->times, next);
     return r;
 }
 
@@ -408,6 +427,7 @@ void pst_web_free(struct pst_web **web)
         free(gone->taking[i]);
     free(gone->taking);
     pst_strangers_free(&gone->strangers);
+    pst_live_clear(&gone->live);
     (void)pthread_mutex_destroy(&gone->lock);
     free(gone);
     *web = NULL;

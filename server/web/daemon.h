@@ -48,6 +48,12 @@ PST_MUST_CHECK enum pst_err pst_web_take(struct pst_web *web, int stream,
  */
 void pst_web_sweep(struct pst_web *web, int64_t now_ms);
 
+/*
+ * Requests that begin from now on have this configuration (taken), those under
+ * way the one they began with. PST_ERR_NOMEM: not taken, nothing changed.
+ */
+PST_MUST_CHECK enum pst_err pst_web_configure(struct pst_web *web, struct pst_config **config);
+
 /* Write down what strangers were refused since the last time. Every second. */
 void pst_web_flush(struct pst_web *web);
 

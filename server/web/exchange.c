@@ -29,8 +29,9 @@ enum pst_err pst_web_exchange_new(struct pst_web *web, struct MHD_Connection *co
     exchange->connection = connection;
     exchange->peer = peer;
     exchange->started_ms = pst_clock_now(NULL);
+    exchange->live = pst_live_take(&web->live);
     exchange->request = (struct pst_request){
-        .config = web->settings.config,
+        .config = exchange->live->config,
         .store = web->settings.store,
         .vault = web->settings.vault,
         .origin = web->settings.origin,
@@ -57,6 +58,7 @@ void pst_web_exchange_free(struct pst_web_exchange **exchange)
     pst_web_answer_clear(&gone->answer);
     json_decref(gone->body_json);
     pst_buf_free(&gone->body);
+    pst_live_put(&gone->web->live, &gone->live);
     (void)atomic_fetch_sub(&gone->web->busy, 1);
     free(gone);
     *exchange = NULL;

@@ -62,6 +62,7 @@ struct pst_web_exchange {
     struct pst_web *web;
     struct MHD_Connection *connection; /* NULL in unit tests */
     struct pst_web_peer *peer;
+    struct pst_live_config *live; /* of request.config; NULL in unit tests */
     struct pst_web_answer answer;
     enum pst_web_step step;
     bool head;      /* HEAD: nothing is recorded or downloaded */

@@ -147,6 +147,20 @@ static void tick(struct role *role, int64_t *next_ms)
     pst_role_alive(role->start);
 }
 
+/* The first configuration stays: it is what cannot change while this process lives. */
+static void reload(struct role *role, struct pst_role_fresh *fresh)
+{
+    struct pst_config *config = NULL;
+    enum pst_err r = pst_role_config_fresh(role->start, fresh, role->start->config, &config);
+    if (r == PST_OK)
+        r = pst_web_configure(role->web, &config);
+    pst_config_free(&config);
+    if (r == PST_OK)
+        PST_LOG(RELOADED);
+    else
+        PST_LOG(RELOAD_FAILED, PST_LOG_ERR(r));
+}
+
 static void serve(struct role *role)
 {
     int64_t next_ms = 0;
@@ -154,12 +168,14 @@ static void serve(struct role *role)
     while (word != PST_ROLE_WORD_STOP) {
         struct pollfd waits[] = {{.fd = role->start->control, .events = POLLIN},
                                  {.fd = role->start->handover, .events = POLLIN}};
-        struct pst_role_tls_files files;
+        struct pst_role_fresh fresh;
         (void)poll(waits, sizeof waits / sizeof waits[0], TICK_MS);
         if (waits[1].revents != 0)
             streams_take(role);
-        word = pst_role_word_read(role->start, &files);
-        pst_role_tls_files_close(&files);
+        word = pst_role_word_read(role->start, &fresh);
+        if (word == PST_ROLE_WORD_RELOAD)
+            reload(role, &fresh);
+        pst_role_fresh_close(&fresh);
         tick(role, &next_ms);
     }
 }

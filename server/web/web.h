@@ -10,6 +10,7 @@
 
 #include "server/web/daemon.h"
 #include "server/web/exchange.h"
+#include "server/web/live.h"
 #include "server/web/pace.h"
 #include "server/web/strangers.h"
 
@@ -35,8 +36,17 @@ struct pst_web_peer {
     _Atomic int64_t deadline_ms;
 };
 
+/* How long a phase may last, from the configuration in use. */
+struct pst_web_times {
+    _Atomic int64_t idle_ms;
+    _Atomic int64_t head_ms;
+    _Atomic int64_t body_ms; /* for each MiB */
+};
+
 struct pst_web {
     struct pst_web_settings settings;
+    struct pst_live live;
+    struct pst_web_times times;
     struct MHD_Daemon *daemon;
     struct pst_strangers *strangers;
     struct pst_pace pace;

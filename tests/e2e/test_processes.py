@@ -4,16 +4,19 @@ import json
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+from http.client import HTTPSConnection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from e2e.harness import FIRST_UID, ROLES, Gateway, wait_until  # noqa: E402  (after the path is set)
+from e2e.cast import Practice  # noqa: E402  (after the path is set)
+from e2e.harness import FIRST_UID, ROLES, Gateway, free_port, wait_until  # noqa: E402
 
 RUNNING = {"door", "web", "courier", "keeper"}
 
@@ -174,6 +177,72 @@ class ProcessesTest(unittest.TestCase):
                                          (("run", "-c", "x", "--role", "root"), 64)):
             done = self.gateway.posternd(*arguments, check=False)
             self.assertEqual(done.returncode, status_wanted, arguments)
+
+
+class ReloadTest(unittest.TestCase):
+    """A configuration that changed, taken up by SIGHUP."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="postern-reload-")
+        self.addCleanup(folder.cleanup)
+        Path(folder.name).chmod(0o755)
+        self.gateway = Gateway(Path(folder.name) / "practice")
+        self.addCleanup(self.gateway.stop)
+
+    def reload(self):
+        said = [self.gateway.log.read_text().count(f"role={role} event=reloaded")
+                for role in RUNNING]
+        self.gateway.write_config()
+        self.gateway.process.send_signal(signal.SIGHUP)
+        for role, before in zip(RUNNING, said):
+            wait_until(lambda: self.gateway.log.read_text().count(
+                f"role={role} event=reloaded") > before, f"{role} to reload")
+
+    def test_requests_per_minute_change_under_a_connection_that_goes_on(self):
+        token = Practice(self.gateway).open().token()
+        connection = self.gateway.connect()
+        connection.connect()
+        kept = connection.sock
+
+        def statuses(count):
+            found = [self.gateway.request("GET", "/v1/me", token=token, connection=connection)[0]
+                     for _ in range(count)]
+            self.assertIs(connection.sock, kept)
+            return set(found)
+        self.assertEqual(statuses(20), {200})
+        self.gateway.https = "requests-per-minute = 10;"
+        self.reload()
+        self.assertIn(429, statuses(25))  # more than one minute's, should it turn just now
+        self.gateway.https = "requests-per-minute = 1000;"
+        self.reload()
+        self.assertEqual(statuses(20), {200})
+        connection.close()
+
+    def test_minimum_tls_changes_and_what_cannot_change_is_said(self):
+        self.gateway.lay_out()
+        self.gateway.init(records_key())
+        self.gateway.start()
+
+        def old_client():
+            context = self.gateway.tls()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            with contextlib.closing(HTTPSConnection("localhost", port, context=context)) as old:
+                old.request("GET", "/healthz")
+                return old.getresponse().status
+        port = self.gateway.port
+        self.assertRaises(ssl.SSLError, old_client)
+        self.gateway.https = 'minimum-tls = "1.2"; threads = 3;'
+        self.gateway.port = free_port()
+        self.reload()
+        self.assertEqual(old_client(), 200)
+        said = self.gateway.log.read_text()
+        for setting in ("https.listen", "https.threads"):
+            self.assertEqual(said.count(f"event=setting-kept setting={setting}\n"), 1)
+        self.assertEqual(said.count("event=setting-kept"), 2)
+        self.gateway.https = 'minimum-tls = "1.3";'
+        self.gateway.port = port
+        self.reload()
+        self.assertRaises(ssl.SSLError, old_client)
 
 
 if __name__ == "__main__":

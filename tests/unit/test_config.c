@@ -1,6 +1,7 @@
 #include "server/config/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -364,8 +365,69 @@ START_TEST(the_example_is_right_as_it_is_and_with_everything_turned_on)
 }
 END_TEST
 
+START_TEST(what_a_process_cannot_change_is_set_back_and_named)
+{
+    struct pst_config *now = read_text(SMALLEST "users: { web = \"www\"; };");
+    struct pst_config *next = read_text(
+        "origin = \"other.clinic.example\"; store = \"sqlite:/elsewhere/postern.db\";"
+        "https: { listen = [\"[::]:444\"]; certificate = \"/etc/new.pem\"; key = \"/etc/k.pem\";"
+        " requests-per-minute = 99; threads = 7; };"
+        "inbound: { listen = [\"[::]:25\"]; authserv-id = \"mx.example\"; client-ca = \"/ca\"; };");
+    static const char *const want[] = {"origin",     "store",         "data",          "vault-key",
+                                       "ledger-key", "https.listen",  "https.threads", "users.web",
+                                       "inbound",    "inbound.listen"};
+    uint64_t kept = 0;
+    size_t found = 0;
+    ck_assert_int_eq(pst_config_keep(next, now, &kept), PST_OK);
+    for (unsigned i = 0; i < 64; i++) {
+        if ((kept >> i & 1) == 0)
+            continue;
+        ck_assert_uint_lt(found, sizeof want / sizeof want[0]);
+        ck_assert_str_eq(pst_config_fixed_name(i), want[found++]);
+    }
+    ck_assert_uint_eq(found, sizeof want / sizeof want[0]);
+    ck_assert_str_eq(next->origin, now->origin);
+    ck_assert_str_eq(next->users.web, "www");
+    ck_assert_int_eq(next->https.listen.at[0].port, 443);
+    ck_assert_int_eq(next->https.threads, 2);
+    ck_assert(!next->inbound.present);
+    ck_assert_str_eq(next->https.certificate, "/etc/new.pem");
+    ck_assert_int_eq(next->https.requests_per_minute, 99);
+    ck_assert_int_eq(pst_config_keep(next, now, &kept), PST_OK);
+    ck_assert_uint_eq(kept, 0);
+    pst_config_free(&next);
+    pst_config_free(&now);
+}
+END_TEST
+
+START_TEST(an_open_file_is_read_from_its_start_whoever_read_it_before)
+{
+    char path[] = "/tmp/postern-config-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_eq(write(fd, SMALLEST, strlen(SMALLEST)), (int)strlen(SMALLEST));
+    for (int i = 0; i < 2; i++) {
+        struct pst_config *config = NULL;
+        struct pst_config_problem problem;
+        ck_assert_int_eq(pst_config_read_fd(fd, path, PST_CONFIG_CHECK_SHAPE, &config, &problem),
+                         PST_OK);
+        ck_assert_str_eq(config->path, path);
+        pst_config_free(&config);
+    }
+    struct pst_config *config = NULL;
+    struct pst_config_problem problem;
+    ck_assert_int_eq(write(fd, "wrong", 5), 5);
+    ck_assert_int_eq(pst_config_read_fd(fd, path, PST_CONFIG_CHECK_SHAPE, &config, &problem),
+                     PST_ERR_CONFIG);
+    ck_assert_int_eq(strncmp(problem.text, path, strlen(path)), 0);
+    close(fd);
+    unlink(path);
+}
+END_TEST
+
 PST_UNIT_MAIN("config", the_smallest_file_gets_every_default, every_group_is_read,
               each_error_names_file_line_key_and_what_is_expected, times_and_sizes_carry_units,
               a_missing_file_is_named_with_its_line, an_included_file_is_named_with_its_own_line,
               a_credential_is_a_file_that_systemd_lends,
-              the_example_is_right_as_it_is_and_with_everything_turned_on)
+              the_example_is_right_as_it_is_and_with_everything_turned_on,
+              what_a_process_cannot_change_is_set_back_and_named,
+              an_open_file_is_read_from_its_start_whoever_read_it_before)

@@ -98,6 +98,26 @@ START_TEST(forgets_nothing_that_is_open_and_leaves_only_what_entered)
 }
 END_TEST
 
+START_TEST(other_limits_count_for_who_comes_next)
+{
+    struct pst_door_settings other = settings;
+    struct pst_door_limits *limits = make(&settings);
+    struct pst_peer here = v4(1);
+    other.connections_per_address = settings.connections_per_address + 1;
+    for (size_t i = 0; i < settings.connections_per_address; i++)
+        ck_assert_int_eq(pst_door_limits_enter(limits, &here, 0), PST_OK);
+    ck_assert_int_eq(pst_door_limits_enter(limits, &here, 0), PST_ERR_BUSY);
+    pst_door_limits_change(limits, &other);
+    ck_assert_int_eq(pst_door_limits_enter(limits, &here, 0), PST_OK);
+    other.connections_per_address = 1;
+    pst_door_limits_change(limits, &other);
+    ck_assert_uint_eq(pst_door_limits_count(limits), settings.connections_per_address + 1);
+    ck_assert_int_eq(pst_door_limits_enter(limits, &here, 0), PST_ERR_BUSY);
+    pst_door_limits_free(&limits);
+}
+END_TEST
+
 PST_UNIT_MAIN("door_limit", counts_connections_of_one_address, counts_connections_in_all,
               slows_one_that_opens_and_closes_all_the_time, takes_a_64_of_ipv6_for_one_customer,
-              forgets_nothing_that_is_open_and_leaves_only_what_entered)
+              forgets_nothing_that_is_open_and_leaves_only_what_entered,
+              other_limits_count_for_who_comes_next)

@@ -31,13 +31,13 @@ END_TEST
 START_TEST(a_signal_is_a_word)
 {
     struct pst_role_start start = {.role = PST_ROLE_WEB};
-    struct pst_role_tls_files files;
+    struct pst_role_fresh fresh;
     ck_assert_int_eq(pst_role_control_open(&start, -1), PST_OK);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_NONE);
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_NONE);
     raise(SIGHUP);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_RELOAD);
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_RELOAD);
     raise(SIGTERM);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_STOP);
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_STOP);
     pst_role_control_close(&start);
     ck_assert_int_eq(start.control, -1);
 }
@@ -47,24 +47,24 @@ START_TEST(the_supervisor_reloads_with_files_and_stops_by_going_away)
 {
     int pair[2], plain[2];
     struct pst_role_start start = {.role = PST_ROLE_DOOR};
-    struct pst_role_tls_files files, sent = {-1, -1, -1};
+    struct pst_role_fresh fresh, sent = PST_ROLE_FRESH_NONE;
     ck_assert_int_eq(pst_handover_pair(pair), PST_OK);
     ck_assert_int_eq(pipe(plain), 0);
     ck_assert_int_eq(pst_role_control_open(&start, pair[1]), PST_OK);
     ck_assert_int_eq(pst_control_send(pair[0], PST_CONTROL_RELOAD, &sent), PST_OK);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_RELOAD);
-    ck_assert_int_eq(files.certificate, -1);
-    sent = (struct pst_role_tls_files){plain[0], plain[1], -1};
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_RELOAD);
+    ck_assert_int_eq(fresh.tls.certificate, -1);
+    sent = (struct pst_role_fresh){{plain[0], plain[1], -1}, plain[0]};
     ck_assert_int_eq(pst_control_send(pair[0], PST_CONTROL_RELOAD, &sent), PST_OK);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_RELOAD);
-    ck_assert_int_eq(files.authorities, -1);
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_RELOAD);
+    ck_assert_int_eq(fresh.tls.authorities, -1);
     char byte = 0;
-    ck_assert_int_eq(write(files.key, "k", 1), 1);
-    ck_assert_int_eq(read(files.certificate, &byte, 1), 1);
-    pst_role_tls_files_close(&files);
-    ck_assert_int_eq(files.key, -1);
+    ck_assert_int_eq(write(fresh.tls.key, "k", 1), 1);
+    ck_assert_int_eq(read(fresh.tls.certificate, &byte, 1), 1);
+    pst_role_fresh_close(&fresh);
+    ck_assert_int_eq(fresh.tls.key, -1);
     close(pair[0]);
-    ck_assert_int_eq(pst_role_word_read(&start, &files), PST_ROLE_WORD_STOP);
+    ck_assert_int_eq(pst_role_word_read(&start, &fresh), PST_ROLE_WORD_STOP);
     pst_role_control_close(&start);
     close(plain[0]);
     close(plain[1]);
@@ -75,19 +75,19 @@ START_TEST(a_role_tells_its_supervisor)
 {
     int pair[2];
     struct pst_role_start start = {.role = PST_ROLE_KEEPER};
-    struct pst_role_tls_files files;
+    struct pst_role_fresh fresh;
     enum pst_control_word word = PST_CONTROL_STOP;
     ck_assert_int_eq(pst_handover_pair(pair), PST_OK);
     ck_assert_int_eq(pst_role_control_open(&start, pair[1]), PST_OK);
-    ck_assert_int_eq(pst_control_recv(pair[0], &word, &files), PST_ERR_BUSY);
+    ck_assert_int_eq(pst_control_recv(pair[0], &word, &fresh), PST_ERR_BUSY);
     pst_role_ready(&start);
     pst_role_alive(&start);
-    ck_assert_int_eq(pst_control_recv(pair[0], &word, &files), PST_OK);
+    ck_assert_int_eq(pst_control_recv(pair[0], &word, &fresh), PST_OK);
     ck_assert_int_eq(word, PST_CONTROL_READY);
-    ck_assert_int_eq(pst_control_recv(pair[0], &word, &files), PST_OK);
+    ck_assert_int_eq(pst_control_recv(pair[0], &word, &fresh), PST_OK);
     ck_assert_int_eq(word, PST_CONTROL_ALIVE);
     ck_assert_int_eq(send(pair[1], "\x63", 1, 0), 1);
-    ck_assert_int_eq(pst_control_recv(pair[0], &word, &files), PST_ERR_SYNTAX);
+    ck_assert_int_eq(pst_control_recv(pair[0], &word, &fresh), PST_ERR_SYNTAX);
     pst_role_control_close(&start);
     close(pair[0]);
 }
