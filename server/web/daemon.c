@@ -401,7 +401,7 @@ void pst_web_stranger(struct pst_web *web, const char *code, const struct pst_pe
 
 void pst_web_flush(struct pst_web *web)
 {
-    enum pst_err r = pst_strangers_flush(web->strangers);
+    enum pst_err r = pst_strangers_flush(web->strangers, pst_clock_now(NULL));
     if (r != PST_OK)
         PST_LOG(STORE_FAILED, PST_LOG_ERR(r));
 }

@@ -1,7 +1,8 @@
 /*
  * Refusals of people who are not signed in: counted in memory by code, address
  * and minute, and written down together, so that a flood of them costs neither
- * a commit each nor disk. Any thread.
+ * a commit each nor disk. When a minute is over, its counts become events of
+ * the ledger, one for each code and address (admission.md). Any thread.
  */
 #ifndef POSTERN_SERVER_WEB_STRANGERS_H
 #define POSTERN_SERVER_WEB_STRANGERS_H
@@ -30,8 +31,19 @@ void pst_strangers_free(struct pst_strangers **strangers);
 void pst_strangers_add(struct pst_strangers *strangers, const char *code,
                        const struct pst_peer *peer, int64_t minute, int64_t count);
 
-/* Writes down what was counted, waiting for it. PST_OK; what pst_store_write returns. */
-PST_MUST_CHECK enum pst_err pst_strangers_flush(struct pst_strangers *strangers);
+/*
+ * How long after its end a minute's counts are waited for: the door sends them
+ * when it is over, and other gateways on the same store do the same.
+ */
+#define PST_STRANGERS_LATE_MS 10000
+
+/*
+ * Writes down what was counted, and for every minute that is over the event of
+ * each code and address, whose count goes with it; waits for both. Costs no
+ * commit when there is neither. To be called every second, by one thread.
+ * PST_OK; what pst_store_write returns: then what was counted is tried again.
+ */
+PST_MUST_CHECK enum pst_err pst_strangers_flush(struct pst_strangers *strangers, int64_t now_ms);
 
 /* The keyed hash of an address with its kind, for throttling and counting. */
 PST_MUST_CHECK enum pst_err pst_peer_index(const struct pst_vault *vault,
