@@ -1,4 +1,4 @@
-/* team add, members, list: rosters signed here, the team's key sealed to each member. */
+/* team add, members, rotate, list: rosters signed here, the team's key sealed to each member. */
 #include <string.h>
 
 #include "client/cli/commands.h"
@@ -233,11 +233,12 @@ static enum pst_err print_members(struct pst_cli *cli, const struct pst_record *
     return PST_OK;
 }
 
+/* The roster after `now` by the options; with a new key when asked for or when somebody leaves. */
 static enum pst_err change_members(struct pst_cli *cli, struct draft *draft,
-                                   const struct pst_record *now)
+                                   const struct pst_record *now, bool rotate)
 {
     PST_JSON json_t *body = NULL;
-    bool leaves = pst_cli_has(cli, "remove") || pst_cli_has(cli, "rotate");
+    bool leaves = rotate || pst_cli_has(cli, "remove");
     enum pst_err err = start_from(cli, now, draft);
     if (err == PST_OK)
         err = add_given(cli, draft, "add");
@@ -254,12 +255,14 @@ static enum pst_err change_members(struct pst_cli *cli, struct draft *draft,
     if (err == PST_OK)
         err = pst_fields_send(cli, "PUT", "/v1/teams/%s/roster", cli->operands[0], body, NULL);
     if (err == PST_OK)
-        pst_cli_print(cli, leaves ? "The team has new members and a new key."
-                                  : "The team has new members.");
+        pst_cli_print(cli, rotate   ? "The team has a new key."
+                           : leaves ? "The team has new members and a new key."
+                                    : "The team has new members.");
     return err;
 }
 
-enum pst_err pst_cmd_team_members(struct pst_cli *cli)
+/* Shows the team's members, or makes the roster that follows. */
+static enum pst_err show_or_change(struct pst_cli *cli, bool change, bool rotate)
 {
     struct draft draft = {0};
     PST_JSON json_t *answer = NULL;
@@ -272,9 +275,19 @@ enum pst_err pst_cmd_team_members(struct pst_cli *cli)
         err = pst_team_fetch(cli, &team, &answer, &now);
     if (err != PST_OK)
         return err;
-    bool change = pst_cli_has(cli, "add") || pst_cli_has(cli, "remove") ||
-                  pst_cli_has(cli, "rotate") || pst_cli_has(cli, "name");
-    err = change ? change_members(cli, &draft, now) : print_members(cli, now, answer);
+    err = change ? change_members(cli, &draft, now, rotate) : print_members(cli, now, answer);
     pst_secret_free(&draft.identity);
     return err;
+}
+
+enum pst_err pst_cmd_team_members(struct pst_cli *cli)
+{
+    bool change =
+        pst_cli_has(cli, "add") || pst_cli_has(cli, "remove") || pst_cli_has(cli, "name");
+    return show_or_change(cli, change, /* rotate= */ false);
+}
+
+enum pst_err pst_cmd_team_rotate(struct pst_cli *cli)
+{
+    return show_or_change(cli, /* change= */ true, /* rotate= */ true);
 }

@@ -136,7 +136,6 @@ static const struct pst_cli_option team_add_options[] = {
 static const struct pst_cli_option team_members_options[] = {
     {"add", 0, "ID", "let a clinician in", PST_CLI_REPEATED},
     {"remove", 0, "ID", "take a clinician out; the team gets a new key", PST_CLI_REPEATED},
-    {"rotate", 0, NULL, "give the team a new key", 0},
     {"name", 0, "NAME", "give it another name", 0},
     END,
 };
@@ -353,6 +352,7 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"team list", "", "list teams", NULL, 0, 0, pst_cmd_team_list},
     {"team members", "TEAM", "show or change a team's members", team_members_options, 1, 1,
      pst_cmd_team_members},
+    {"team rotate", "TEAM", "give a team a new key", NULL, 1, 1, pst_cmd_team_rotate},
     {"staff list", "", "list staff", NULL, 0, 0, pst_cmd_staff_list},
     /* Administration. */
     {"admin user add", "", "add a member of staff and invite them", user_add_options, 0, 0,
