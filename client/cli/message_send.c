@@ -114,8 +114,7 @@ static enum pst_err take_key(struct pst_cli *cli, const json_t *item, struct key
         return pst_cli_fail(cli, PST_ERR_CHAIN,
                             "WARNING: a key that the server shows for this conversation is not "
                             "certified by the practice. Nothing was sent. Tell the administrator.");
-    if (!records)
-        err = pst_pins_see(cli, record, name_of(record));
+    err = pst_pins_see(cli, record, name_of(record));
     keys->records += records;
     keys->count++;
     return err;

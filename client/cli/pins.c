@@ -22,9 +22,17 @@ static void read_pin(const struct pst_record *record, struct pst_pin *ret_pin)
 {
     const struct pst_statement *statement = pst_record_statement(record);
     const struct pst_roster *roster = pst_record_roster(record);
-    ret_pin->id = statement != NULL ? statement->person : roster->team;
-    ret_pin->serial = statement != NULL ? statement->serial : roster->serial;
-    ret_pin->hash = *pst_record_hash(record);
+    *ret_pin = (struct pst_pin){.hash = *pst_record_hash(record)};
+    if (statement != NULL) {
+        ret_pin->id = statement->person;
+        ret_pin->serial = statement->serial;
+    } else if (roster != NULL) {
+        ret_pin->id = roster->team;
+        ret_pin->serial = roster->serial;
+    } else {
+        /* The records key is nobody's and a practice has one: the nil id. */
+        ret_pin->serial = pst_record_records_key(record)->serial;
+    }
 }
 
 /* Who signed the invitation behind a statement, by name; NULL when it cannot be told. */
@@ -81,8 +89,10 @@ static enum pst_err say_changed(struct pst_cli *cli, const struct pst_record *re
     const struct pst_statement *statement = pst_record_statement(record);
     if (statement != NULL && statement->has_invitation)
         return say_invited_anew(cli, record, name);
-    pst_cli_note(cli, "The keys of %s changed, signed by %s.", name,
-                 statement != NULL ? "their own earlier key" : "one of its members");
+    const char *by = statement != NULL                    ? "their own earlier key"
+                     : pst_record_roster(record) != NULL ? "one of its members"
+                                                          : "the practice's root";
+    pst_cli_note(cli, "The keys of %s changed, signed by %s.", name, by);
     return PST_OK;
 }
 

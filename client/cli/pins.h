@@ -1,5 +1,6 @@
 /*
- * What was last seen of each person and team, kept in the key ring.
+ * What was last seen of each person, each team and the records key, kept in the
+ * key ring: the records key under the nil id.
  *
  * Certified is not enough: a certifier can be deceived or taken over. So the
  * first certified key seen of a person is pinned, and a later one is shown with
@@ -14,7 +15,7 @@
 #include "postern/record.h"
 
 /*
- * Compare one certified statement or roster with what is pinned, and pin it.
+ * Compare one certified statement, roster or records key with what is pinned, and pin it.
  *   name    for sentences, borrowed
  * Says what changed. PST_ERR_CHAIN when it must not be used.
  */
