@@ -1,5 +1,5 @@
 /*
- * records init, combine, open: by the custodians of the records key, offline.
+ * records init, combine: by the custodians of the records key, offline.
  *
  * The whole key is in this process alone, in guarded memory, for as long as
  * one command runs; only "combine" writes it anywhere, since it was asked to.
@@ -12,19 +12,15 @@
 
 #include "client/cli/ask.h"
 #include "client/cli/commands.h"
+#include "client/cli/custody.h"
 #include "client/cli/state.h"
 #include "client/cli/wire.h"
-#include "postern/age.h"
 #include "postern/age_key.h"
 #include "postern/cleanup.h"
-#include "postern/envelope.h"
 #include "postern/fingerprint.h"
 #include "postern/share.h"
 
-#define SHARE_FILE_MAX_BYTES 4096
 #define PATH_MAX_BYTES 4096
-/* Envelopes, and age files that custodians may be given of other kinds. */
-#define SEALED_MAX_BYTES ((size_t)1024 * 1024 * 1024)
 #define KEYFILE_MAX_BYTES 512
 
 /* What is said of a key in public. */
@@ -148,55 +144,7 @@ enum pst_err pst_cmd_records_init(struct pst_cli *cli)
     return err == PST_OK ? init(cli, (size_t)count, (size_t)threshold) : err;
 }
 
-/* ---- combine, open ---- */
-
-struct shares {
-    struct pst_buf texts[PST_SHARES_MAX];
-    const char *paths[PST_SHARES_MAX];
-    size_t count;
-};
-
-static void free_shares(struct shares *shares)
-{
-    for (size_t i = 0; i < shares->count; i++) {
-        if (shares->texts[i].len > 0)
-            sodium_memzero(shares->texts[i].bytes, shares->texts[i].len);
-        pst_buf_free(&shares->texts[i]);
-    }
-}
-
-static enum pst_err read_share(struct pst_cli *cli, struct shares *shares, const char *path)
-{
-    if (shares->count == PST_SHARES_MAX)
-        return pst_cli_fail(cli, PST_ERR_USAGE, "These are too many shares.");
-    enum pst_err err =
-        pst_read_file(cli, path, SHARE_FILE_MAX_BYTES, &shares->texts[shares->count]);
-    if (err == PST_OK)
-        shares->paths[shares->count++] = path;
-    return err;
-}
-
-static enum pst_err combine(struct pst_cli *cli, const struct shares *shares,
-                            struct pst_secret **ret_identity)
-{
-    struct pst_bytes texts[PST_SHARES_MAX];
-    size_t which = shares->count;
-    size_t need = 0;
-    for (size_t i = 0; i < shares->count; i++)
-        texts[i] = pst_buf_bytes(&shares->texts[i]);
-    enum pst_share_problem problem =
-        pst_share_combine(texts, shares->count, ret_identity, &which, &need);
-    if (problem == PST_SHARE_OK)
-        return PST_OK;
-    if (problem == PST_SHARE_TOO_FEW)
-        return pst_cli_fail_exit(cli, EX_NOPERM, PST_ERR_DENIED,
-                                 "%zu shares are too few: it takes %zu.", shares->count, need);
-    bool one =
-        which < shares->count && (problem == PST_SHARE_NOT_SHARE || problem == PST_SHARE_DAMAGED ||
-                                  problem == PST_SHARE_REPEATED);
-    return pst_cli_fail(cli, PST_ERR_INVALID, "%s%s%s", one ? shares->paths[which] : "",
-                        one ? ": " : "", pst_share_problem_text(problem));
-}
+/* ---- combine ---- */
 
 static enum pst_err write_key(struct pst_cli *cli, const struct pst_secret *identity)
 {
@@ -221,69 +169,8 @@ static enum pst_err write_key(struct pst_cli *cli, const struct pst_secret *iden
 
 enum pst_err pst_cmd_records_combine(struct pst_cli *cli)
 {
-    struct shares shares = {0};
     PST_SECRET struct pst_secret *identity = NULL;
-    enum pst_err err = PST_OK;
-    for (int i = 0; err == PST_OK && i < cli->operands_count; i++)
-        err = read_share(cli, &shares, cli->operands[i]);
-    if (err == PST_OK)
-        err = combine(cli, &shares, &identity);
-    free_shares(&shares);
+    enum pst_err err = pst_custody_combine(cli, (const char *const *)cli->operands,
+                                           (size_t)cli->operands_count, &identity);
     return err == PST_OK ? write_key(cli, identity) : err;
-}
-
-/* The age file in an envelope, or the bytes themselves. */
-static struct pst_bytes age_file(const struct pst_buf *bytes)
-{
-    struct pst_envelope_head head;
-    struct pst_bytes all = pst_buf_bytes(bytes);
-    if (pst_envelope_head_parse(all, &head) == PST_OK)
-        return pst_bytes(all.ptr + head.len, all.len - head.len);
-    return all;
-}
-
-static enum pst_err open_file(struct pst_cli *cli, struct pst_secret *identity,
-                              struct pst_buf *plain)
-{
-    PST_BUF struct pst_buf bytes = {0};
-    struct pst_age_keys keys = {.identities = &identity, .identity_count = 1};
-    enum pst_err err = pst_read_file(cli, cli->operands[0], SEALED_MAX_BYTES, &bytes);
-    if (err == PST_OK)
-        err = pst_age_open_buf(&keys, age_file(&bytes), plain, NULL);
-    if (err == PST_ERR_NO_KEY)
-        return pst_cli_fail(cli, err, "%s is not sealed to these custodians' key.",
-                            cli->operands[0]);
-    if (err != PST_OK && !cli->said)
-        return pst_cli_fail(cli, err, "%s does not open: %s.", cli->operands[0], pst_err_text(err));
-    return err;
-}
-
-static enum pst_err write_plain(struct pst_cli *cli, const struct pst_buf *plain)
-{
-    const char *path = pst_cli_get(cli, "output");
-    if (path != NULL)
-        return pst_state_write_file(cli, path, plain->bytes, plain->len, 0600);
-    return fwrite(plain->bytes, 1, plain->len, cli->out) == plain->len ? PST_OK : PST_ERR_IO;
-}
-
-enum pst_err pst_cmd_records_open(struct pst_cli *cli)
-{
-    struct shares shares = {0};
-    PST_SECRET struct pst_secret *identity = NULL;
-    struct pst_buf plain = {.max = SEALED_MAX_BYTES};
-    const char *path = NULL;
-    enum pst_err err = PST_OK;
-    for (size_t i = 0; err == PST_OK && (path = pst_cli_nth(cli, "share", i)) != NULL; i++)
-        err = read_share(cli, &shares, path);
-    if (err == PST_OK)
-        err = combine(cli, &shares, &identity);
-    free_shares(&shares);
-    if (err == PST_OK)
-        err = open_file(cli, identity, &plain);
-    if (err == PST_OK)
-        err = write_plain(cli, &plain);
-    if (plain.len > 0)
-        sodium_memzero(plain.bytes, plain.len);
-    pst_buf_free(&plain);
-    return err;
 }

@@ -89,9 +89,9 @@ static enum pst_err say_changed(struct pst_cli *cli, const struct pst_record *re
     const struct pst_statement *statement = pst_record_statement(record);
     if (statement != NULL && statement->has_invitation)
         return say_invited_anew(cli, record, name);
-    const char *by = statement != NULL                    ? "their own earlier key"
+    const char *by = statement != NULL                   ? "their own earlier key"
                      : pst_record_roster(record) != NULL ? "one of its members"
-                                                          : "the practice's root";
+                                                         : "the practice's root";
     pst_cli_note(cli, "The keys of %s changed, signed by %s.", name, by);
     return PST_OK;
 }
