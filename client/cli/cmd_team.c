@@ -282,8 +282,7 @@ static enum pst_err show_or_change(struct pst_cli *cli, bool change, bool rotate
 
 enum pst_err pst_cmd_team_members(struct pst_cli *cli)
 {
-    bool change =
-        pst_cli_has(cli, "add") || pst_cli_has(cli, "remove") || pst_cli_has(cli, "name");
+    bool change = pst_cli_has(cli, "add") || pst_cli_has(cli, "remove") || pst_cli_has(cli, "name");
     return show_or_change(cli, change, /* rotate= */ false);
 }
 

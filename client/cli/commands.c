@@ -291,8 +291,7 @@ static const struct pst_cli_option records_combine_options[] = {
 
 static const struct pst_cli_option records_open_options[] = {
     {"share", 0, "FILE", "a custodian's share", PST_CLI_REQUIRED | PST_CLI_REPEATED | PST_CLI_FILE},
-    {"statement", 0, "FILE", "the sender's key statement, to check the signature by",
-     PST_CLI_FILE},
+    {"statement", 0, "FILE", "the sender's key statement, to check the signature by", PST_CLI_FILE},
     {"output", 'o', "FILE", "write the message here instead of to standard output", PST_CLI_FILE},
     END,
 };

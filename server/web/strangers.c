@@ -115,8 +115,8 @@ static enum pst_err write_event(struct pst_tx *tx, const struct pst_stranger *st
     struct pst_event event;
     PST_BUF struct pst_buf line = {.max = PST_EVENT_MAX_BYTES};
     pst_event_init(&event, PST_EVENT_STRANGER, now_ms, NULL);
-    event.has = PST_EVENT_HAS_CODE | PST_EVENT_HAS_ADDRESS | PST_EVENT_HAS_MINUTE |
-                PST_EVENT_HAS_COUNT;
+    event.has =
+        PST_EVENT_HAS_CODE | PST_EVENT_HAS_ADDRESS | PST_EVENT_HAS_MINUTE | PST_EVENT_HAS_COUNT;
     memcpy(event.code, stranger->code, sizeof stranger->code);
     memcpy(event.address, stranger->address_index, sizeof event.address);
     event.minute_ms = stranger->minute * PST_MINUTE_MS;

@@ -25,8 +25,7 @@ static void close_both(struct practice *p, struct pst_strangers **strangers)
 
 static struct pst_peer peer(uint16_t host)
 {
-    return (struct pst_peer){.family = 4,
-                             .address = {192, 0, (uint8_t)(host >> 8), (uint8_t)host}};
+    return (struct pst_peer){.family = 4, .address = {192, 0, (uint8_t)(host >> 8), (uint8_t)host}};
 }
 
 static void refuse(struct pst_strangers *strangers, const char *code, uint16_t host, int64_t count)
@@ -77,10 +76,10 @@ START_TEST(the_event_says_code_address_minute_and_count)
     refuse(strangers, "tls-required", 7, 41);
     refuse(strangers, "tls-required", 7, 1);
     flush(strangers, MINUTE_OVER_MS);
-    ck_assert_int_eq(
-        sqlite3_prepare_v2(p.db, "SELECT line FROM event WHERE line LIKE '%\"stranger\"%'", -1,
-                           &stmt, NULL),
-        SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(p.db,
+                                        "SELECT line FROM event WHERE line LIKE '%\"stranger\"%'",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
     ck_assert_int_eq(
         pst_event_parse(pst_bytes_str((const char *)sqlite3_column_text(stmt, 0)), &event), PST_OK);
