@@ -44,7 +44,8 @@ struct message {
 };
 
 struct load {
-    const char *host, *port, *path, *token;
+    char *host; /* OpenSSL takes no const name */
+    const char *port, *path, *token;
     bool fresh; /* a new connection for each request */
     int connections;
     double seconds, rate, started;
