@@ -224,6 +224,7 @@ CREATE TABLE visit (
     recorded_at_ms BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX visit_patient ON visit (patient, date_days);
+CREATE INDEX visit_clinician ON visit (clinician, patient);
 
 -- People who may act for a patient.
 CREATE TABLE representative (
@@ -316,6 +317,7 @@ CREATE TABLE thread (
 ) WITHOUT ROWID;
 CREATE INDEX thread_patient ON thread (patient, changed_at_ms);
 CREATE INDEX thread_team ON thread (team, changed_at_ms);
+CREATE INDEX thread_team_patient ON thread (team, patient);
 
 -- Members of colleague rooms.
 CREATE TABLE room_member (

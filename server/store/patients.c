@@ -59,7 +59,10 @@ static enum pst_err query_list(struct pst_tx *tx, const struct pst_patient_filte
     if (filter->name_index.len != 0)
         return pst_sql_query(tx, PST_STMT_PATIENT_LIST_BY_NAME, ret_rows, after, person, today,
                              seen_by, limit, PST_V_BYTES(filter->name_index));
-    return pst_sql_query(tx, PST_STMT_PATIENT_LIST, ret_rows, after, person, today, seen_by, limit);
+    if ((viewer->seen_by & PST_SEEN_BY_ALL) != 0)
+        return pst_sql_query(tx, PST_STMT_PATIENT_LIST, ret_rows, after, limit);
+    return pst_sql_query(tx, PST_STMT_PATIENT_LIST_SEEN, ret_rows, after, person, today, seen_by,
+                         limit);
 }
 
 enum pst_err pst_patient_list(struct pst_tx *tx, const struct pst_patient_filter *filter,

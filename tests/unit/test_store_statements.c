@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <signal.h>
+#include <stdio.h>
 #include <strings.h>
 #include <sys/wait.h>
 
@@ -13,6 +14,51 @@
 #include "server/store/sqlite/sqlite.h"
 #include "store_fixture.h"
 #include "unit.h"
+
+/* ---- how they are run ---- */
+
+/* The plan's lines, each ended by a newline. */
+static void plan_of(sqlite3 *db, enum pst_statement statement, char *ret_plan, size_t size)
+{
+    char sql[4096];
+    sqlite3_stmt *stmt = NULL;
+    size_t len = 0;
+    snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", pst_statement_def(statement)->sql);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
+    while (sqlite3_step(stmt) == SQLITE_ROW && len < size)
+        len += snprintf(ret_plan + len, size - len, "%s\n", sqlite3_column_text(stmt, 3));
+    sqlite3_finalize(stmt);
+}
+
+/* Lists that people ask for all day must not look at every row there is. */
+START_TEST(lists_of_patients_go_by_an_index)
+{
+    static const struct {
+        enum pst_statement statement;
+        const char *wanted[6];
+    } lists[] = {
+        {PST_STMT_PATIENT_LIST, {"SEARCH n USING PRIMARY KEY (person>?)"}},
+        {PST_STMT_PATIENT_LIST_SEEN,
+         {"SEARCH n USING PRIMARY KEY (person=?)", "(team=? AND patient>?)",
+          "visit_clinician (clinician=? AND patient>?)", "representative_person (person=?",
+          "team_member_person (person=?)"}},
+    };
+    struct store_fixture fixture;
+    sqlite3 *db = NULL;
+    char plan[4096];
+    store_fixture_open(&fixture, PST_STORE_WEB);
+    ck_assert_int_eq(sqlite3_open(fixture.path, &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        plan_of(db, lists[i].statement, plan, sizeof plan);
+        ck_assert_msg(strstr(plan, "SCAN") == NULL, "%s", plan);
+        for (const char *const *wanted = lists[i].wanted; *wanted != NULL; wanted++)
+            ck_assert_msg(strstr(plan, *wanted) != NULL, "%s is not in\n%s", *wanted, plan);
+    }
+    sqlite3_close(db);
+    store_fixture_close(&fixture);
+}
+END_TEST
 
 /* ---- the list itself ---- */
 
@@ -248,7 +294,7 @@ START_TEST(misuse_ends_the_process_before_anything_is_written)
 }
 END_TEST
 
-PST_UNIT_MAIN("store_statements", types_are_letters_we_know,
+PST_UNIT_MAIN("store_statements", lists_of_patients_go_by_an_index, types_are_letters_we_know,
               values_are_bound_never_written_into_sql, roles_reach_only_the_tables_of_their_row,
               what_is_evidence_is_never_overwritten,
               every_statement_prepares_for_every_role_that_may_use_it,

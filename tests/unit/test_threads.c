@@ -328,7 +328,35 @@ START_TEST(redirects_give_words_and_keep_no_address)
 }
 END_TEST
 
-PST_UNIT_MAIN("threads", a_thread_names_its_members_and_is_for_them_alone,
+START_TEST(clinicians_list_the_patients_of_their_visits_and_teams)
+{
+    /* Ada saw the patient; Ben is in the team of their thread; Cara has neither. */
+    static const struct {
+        enum who who;
+        size_t count;
+    } lists[] = {{ADA, 1}, {BEN, 1}, {CARA, 0}, {REP, 1}};
+    struct web_fixture f;
+    web_open(&f);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        json_t *list = get(&f, lists[i].who, "GET /v1/patients", 200);
+        ck_assert_uint_eq(json_array_size(json_object_get(list, "items")), lists[i].count);
+        json_decref(list);
+    }
+    practice_visit(&f.practice, CARA, "dermatology", f.practice.now_ms / PST_DAY_MS - 1);
+    practice_exec(&f.practice, "DELETE FROM team_member");
+    practice_exec(&f.practice, "UPDATE representative SET ended_at_ms = 1");
+    static const size_t later[] = {1, 0, 1, 0};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        json_t *list = get(&f, lists[i].who, "GET /v1/patients", 200);
+        ck_assert_uint_eq(json_array_size(json_object_get(list, "items")), later[i]);
+        json_decref(list);
+    }
+    web_close(&f);
+}
+END_TEST
+
+PST_UNIT_MAIN("threads", clinicians_list_the_patients_of_their_visits_and_teams,
+              a_thread_names_its_members_and_is_for_them_alone,
               absent_and_invisible_threads_answer_the_same,
               opening_again_is_the_same_and_another_is_a_conflict, rooms_are_for_clinicians,
               lists_are_merged_newest_first_and_paged, clinicians_close_and_assign,
