@@ -616,6 +616,154 @@ START_TEST(a_retracted_message_goes_to_nobody_new)
 }
 END_TEST
 
+/* ---- notices ----------------------------------------------------------------------- */
+
+/* Intake writes what the patient's addresses are. Ada is of intake too, in these tests. */
+static void set_addresses(struct web_fixture *f, const char *email, const char *phone)
+{
+    struct practice *p = &f->practice;
+    struct answer answer;
+    char more[64];
+    json_t *body = json_pack("{s:s, s:s}", "email", email, "phone", phone);
+    char *text = json_dumps(body, 0);
+    int fd = web_connect(f);
+    snprintf(more, sizeof more, "If-Match: \"%lld\"\r\n",
+             (long long)practice_count(p, "SELECT version FROM patient"));
+    web_head(f, fd, ADA, web_line("PATCH", "/v1/patients/", &p->people[PAT].id, ""),
+             "application/json", (int64_t)strlen(text), more);
+    web_write(fd, pst_bytes_str(text));
+    web_read(fd, &answer);
+    ck_assert_msg(answer.status == 200, "%s", (const char *)answer.body.ptr);
+    close(fd);
+    answer_free(&answer);
+    free(text);
+    json_decref(body);
+}
+
+/* The patient agrees, at the desk, to be told at these addresses. */
+static void consent_to(struct web_fixture *f, const char *email, const char *phone)
+{
+    struct practice *p = &f->practice;
+    const struct pst_signer *signers[] = {p->people[ADA].signer, p->people[PAT].signer};
+    struct pst_consent consent = {.patient = p->people[PAT].id,
+                                  .decision = PST_DECISION_GIVEN,
+                                  .terms_id = "messages",
+                                  .terms_version = 1,
+                                  .terms_language = "en",
+                                  .method = PST_METHOD_IN_PERSON,
+                                  .by = p->people[ADA].id,
+                                  .signer = "Pat Example",
+                                  .measures = {"sealed-on-device"},
+                                  .measures_count = 1,
+                                  .purposes_count = 4};
+    consent.purposes[0].purpose = PST_PURPOSE_MESSAGES;
+    consent.purposes[1] =
+        (struct pst_consent_purpose){.purpose = PST_PURPOSE_EMAIL_NOTICE, .address = email};
+    consent.purposes[2] =
+        (struct pst_consent_purpose){.purpose = PST_PURPOSE_SMS_NOTICE, .address = phone};
+    consent.purposes[3] =
+        (struct pst_consent_purpose){.purpose = PST_PURPOSE_PROXY, .person = p->people[REP].id};
+    pst_uuid_v7(p->now_ms, NULL, &consent.id);
+    struct pst_buf record = {.max = PST_RECORD_MAX_BYTES};
+    struct answer answer;
+    ck_assert_int_eq(pst_record_build(PST_RECORD_CONSENT, PRACTICE_ORIGIN, p->now_ms, &consent,
+                                      signers, 2, &record),
+                     PST_OK);
+    json_t *body = json_pack("{s:s}", "record", pst_buf_str(&record));
+    char *text = json_dumps(body, 0);
+    web_ask(f, ADA, web_line("POST", "/v1/patients/", &consent.patient, "/consents"),
+            "application/json", pst_bytes_str(text), &answer);
+    ck_assert_msg(answer.status == 201, "%s", (const char *)answer.body.ptr);
+    answer_free(&answer);
+    free(text);
+    json_decref(body);
+    pst_buf_free(&record);
+}
+
+static void notices_open(struct web_fixture *f)
+{
+    web_open(f);
+    practice_exec(&f->practice, "DELETE FROM consent_purpose; DELETE FROM consent");
+    practice_bind(&f->practice, "UPDATE person SET roles = roles | ?2 WHERE id = ?1", "ui",
+                  &f->practice.people[ADA].id, (int64_t)PST_ROLE_INTAKE);
+}
+
+static void expect_notices(struct web_fixture *f, int64_t email, int64_t sms)
+{
+    ck_assert_int_eq(rows(f, "notice WHERE kind = 'email'"), email);
+    ck_assert_int_eq(rows(f, "notice WHERE kind = 'sms'"), sms);
+}
+
+START_TEST(a_patient_is_told_once_until_they_look)
+{
+    struct web_fixture f;
+    struct pst_uuid first, second, third;
+    notices_open(&f);
+    /* Written differently in each place: they are the same address all the same. */
+    set_addresses(&f, "Pat.Example@Home.example", "+1 (555) 010-0142");
+    consent_to(&f, "pat.example@HOME.example", "+15550100142");
+    send_one(&f, ADA, 100, NULL, &first, NULL);
+    expect_notices(&f, 1, 1);
+    ck_assert_int_eq(rows(&f, "notice WHERE state = 0 AND tries = 0"), 2);
+    send_one(&f, ADA, 100, NULL, &second, NULL);
+    expect_notices(&f, 1, 1);
+    /* Sent meanwhile, and still nobody looked. */
+    practice_exec(&f.practice, "UPDATE notice SET state = 1");
+    send_one(&f, BEN, 100, NULL, &second, NULL);
+    expect_notices(&f, 1, 1);
+    ck_assert_int_eq(fetch_status(&f, PAT, &first), 200);
+    expect_notices(&f, 0, 0);
+    send_one(&f, ADA, 100, NULL, &third, NULL);
+    expect_notices(&f, 1, 1);
+    ck_assert_int_eq(rows(&f, "notice WHERE state = 0"), 2);
+    /* What the patient writes tells themself nothing. */
+    ck_assert_int_eq(fetch_status(&f, PAT, &third), 200);
+    send_one(&f, PAT, 100, NULL, &second, NULL);
+    expect_notices(&f, 0, 0);
+    web_close(&f);
+}
+END_TEST
+
+START_TEST(an_address_that_changed_since_the_consent_is_told_nothing)
+{
+    struct web_fixture f;
+    struct pst_uuid id;
+    notices_open(&f);
+    set_addresses(&f, "pat@home.example", "+15550100142");
+    consent_to(&f, "pat@home.example", "+15550100142");
+    set_addresses(&f, "other@home.example", "+15550100142");
+    send_one(&f, ADA, 100, NULL, &id, NULL);
+    expect_notices(&f, 0, 1);
+    ck_assert_int_eq(fetch_status(&f, PAT, &id), 200);
+    set_addresses(&f, "pat@home.example", "+15550100143");
+    send_one(&f, ADA, 100, NULL, &id, NULL);
+    expect_notices(&f, 1, 0);
+    ck_assert_int_eq(fetch_status(&f, PAT, &id), 200);
+    set_addresses(&f, "", "");
+    send_one(&f, ADA, 100, NULL, &id, NULL);
+    expect_notices(&f, 0, 0);
+    web_close(&f);
+}
+END_TEST
+
+START_TEST(who_asked_for_no_notices_gets_none)
+{
+    struct web_fixture f;
+    struct pst_uuid id;
+    notices_open(&f);
+    set_addresses(&f, "pat@home.example", "+15550100142");
+    consent_to(&f, "pat@home.example", "+15550100142");
+    pst_uuid_v7(f.practice.now_ms, NULL, &id);
+    practice_bind(&f.practice,
+                  "INSERT INTO restriction (id, patient, kind, recorded_by, recorded_at_ms) "
+                  "VALUES (?1, ?2, 'no-sms-notice', ?2, 0)",
+                  "uu", &id, &f.practice.people[PAT].id);
+    send_one(&f, ADA, 100, NULL, &id, NULL);
+    expect_notices(&f, 1, 0);
+    web_close(&f);
+}
+END_TEST
+
 PST_UNIT_MAIN("messages", a_sealed_message_is_accepted_once_and_given_out_unchanged,
               heads_are_kept_under_the_patients_key_alone,
               large_messages_go_through_parts_and_come_back,
@@ -625,4 +773,6 @@ PST_UNIT_MAIN("messages", a_sealed_message_is_accepted_once_and_given_out_unchan
               an_id_is_of_one_message, the_same_id_at_once_is_one_message,
               absent_and_invisible_answer_the_same, lists_page_newest_first_with_states,
               opened_is_said_by_a_reader_with_their_key, a_reader_reports_what_does_not_fit,
-              a_retracted_message_goes_to_nobody_new)
+              a_retracted_message_goes_to_nobody_new, a_patient_is_told_once_until_they_look,
+              an_address_that_changed_since_the_consent_is_told_nothing,
+              who_asked_for_no_notices_gets_none)
