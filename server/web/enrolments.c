@@ -111,7 +111,26 @@ static enum pst_err invited_read(struct pst_tx *tx, void *ctx)
     return pst_chain_records_read(&chain, &invited->records);
 }
 
-/* Reads it and checks the proof. Unknown, used, over and wrong look the same. */
+/*
+ * Nobody's key, for invitations that are not there: the public key of RFC 8032,
+ * 7.1, test 1. A proof made with its published secret is refused all the same.
+ */
+static const struct pst_sign_public nobody = {{0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7,
+                                               0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
+                                               0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25,
+                                               0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a}};
+
+static enum pst_err invited_key(struct pst_tx *tx, void *ctx)
+{
+    struct invited *invited = ctx;
+    return pst_invitation_get(tx, &invited->id, &invited->row, NULL);
+}
+
+/*
+ * Checks the proof, and only for who holds the code reads what stands above.
+ * Unknown, used, over and wrong look the same, and cost the same: one statement
+ * and one signature.
+ */
 static enum pst_err invited_find(struct pst_request *request, const struct proof_body *proof,
                                  struct invited *ret_invited)
 {
@@ -119,11 +138,15 @@ static enum pst_err invited_find(struct pst_request *request, const struct proof
     ret_invited->id = proof->invitation;
     ret_invited->now_ms = request->now_ms;
     ret_invited->record.max = PST_RECORD_MAX_BYTES;
-    enum pst_err r = pst_store_read(request->store, invited_read, ret_invited);
+    enum pst_err found = pst_store_read(request->store, invited_key, ret_invited);
+    if (found != PST_OK && found != PST_ERR_NOT_FOUND)
+        return found;
+    enum pst_err r = pst_enrolment_proof_check(found == PST_OK ? &ret_invited->row.key : &nobody,
+                                               request->origin, &proof->invitation, proof->at_ms,
+                                               proof->proof, request->now_ms);
     if (r == PST_OK)
-        r = pst_enrolment_proof_check(&ret_invited->row.key, request->origin, &proof->invitation,
-                                      proof->at_ms, proof->proof, request->now_ms);
-    return r;
+        r = found;
+    return r == PST_OK ? pst_store_read(request->store, invited_read, ret_invited) : r;
 }
 
 /* ---- POST /v1/enrolments/params ----------------------------------------- */
