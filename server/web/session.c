@@ -64,7 +64,8 @@ static enum pst_err params_prepare(struct pst_request *request)
 /*
  * An unknown login gets a salt from its keyed hash, always the same, and the
  * parameters of an account that the hash picks: old ones as likely as among
- * real accounts.
+ * real accounts. The first account of all is read for every login, though only
+ * hashes beyond the last one need it.
  */
 static enum pst_err params_fake(struct pst_tx *tx, const uint8_t *fake,
                                 struct pst_login_params *ret_params)
@@ -73,9 +74,9 @@ static enum pst_err params_fake(struct pst_tx *tx, const uint8_t *fake,
     struct pst_login_params params = {.memory_kib = PST_LOGIN_MEMORY_MIN_KIB,
                                       .passes = PST_LOGIN_PASSES_MIN};
     memcpy(params.salt, fake, sizeof params.salt);
-    enum pst_err r = pst_account_params_near(tx, fake, &params.memory_kib, &params.passes);
-    if (r == PST_ERR_NOT_FOUND)
-        r = pst_account_params_near(tx, first, &params.memory_kib, &params.passes);
+    enum pst_err r = pst_account_params_near(tx, first, &params.memory_kib, &params.passes);
+    if (r == PST_OK || r == PST_ERR_NOT_FOUND)
+        r = pst_account_params_near(tx, fake, &params.memory_kib, &params.passes);
     if (r == PST_OK || r == PST_ERR_NOT_FOUND)
         *ret_params = params;
     return r == PST_ERR_NOT_FOUND ? PST_OK : r;
