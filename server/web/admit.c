@@ -13,7 +13,7 @@
 /* The window of limits.messages-per-minute. */
 #define RATE_WINDOW_MS PST_MINUTE_MS
 /* Most rows that one message's facts count: a higher limit is kept in a shorter window. */
-#define RATE_ROWS_MAX 64
+#define RATE_ROWS_MAX 128
 
 /* ---- members and their keys --------------------------------------------- */
 
