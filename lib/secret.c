@@ -1,5 +1,6 @@
 #include "postern/secret.h"
 
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,49 @@ struct pst_secret {
     size_t len;
     uint8_t *bytes;
 };
+
+/*
+ * Guarded memory of short keys, wiped, for the next of the same length. Making
+ * and unmaking it takes eight system calls that stop the process's other
+ * threads; a server that unwraps a key for each message would do little else.
+ */
+#define KEPT_MAX 32
+#define KEPT_LEN_MAX 64
+
+static struct {
+    pthread_mutex_t lock;
+    struct pst_secret secrets[KEPT_MAX];
+    size_t count;
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* NULL: none of this length; each has its end at its guard page. */
+static uint8_t *kept_take(size_t len)
+{
+    uint8_t *bytes = NULL;
+    (void)pthread_mutex_lock(&kept.lock);
+    for (size_t i = kept.count; i > 0 && bytes == NULL; i--) {
+        if (kept.secrets[i - 1].len != len)
+            continue;
+        bytes = kept.secrets[i - 1].bytes;
+        kept.secrets[i - 1] = kept.secrets[--kept.count];
+    }
+    (void)pthread_mutex_unlock(&kept.lock);
+    return bytes;
+}
+
+/* Taken on true. */
+static bool kept_put(const struct pst_secret *secret)
+{
+    if (secret->len > KEPT_LEN_MAX)
+        return false;
+    sodium_memzero(secret->bytes, secret->len);
+    (void)pthread_mutex_lock(&kept.lock);
+    bool room = kept.count < KEPT_MAX;
+    if (room)
+        kept.secrets[kept.count++] = *secret;
+    (void)pthread_mutex_unlock(&kept.lock);
+    return room;
+}
 
 enum pst_err pst_secret_init(void)
 {
@@ -24,7 +68,9 @@ enum pst_err pst_secret_new(size_t len, struct pst_secret **ret_secret)
     struct pst_secret *secret = calloc(1, sizeof *secret);
     if (secret == NULL)
         return PST_ERR_NOMEM;
-    secret->bytes = sodium_malloc(len);
+    secret->bytes = kept_take(len);
+    if (secret->bytes == NULL)
+        secret->bytes = sodium_malloc(len);
     if (secret->bytes == NULL) {
         free(secret);
         return PST_ERR_NOMEM;
@@ -64,7 +110,8 @@ void pst_secret_free(struct pst_secret **secret)
 {
     if (secret == NULL || *secret == NULL)
         return;
-    sodium_free((*secret)->bytes);
+    if (!kept_put(*secret))
+        sodium_free((*secret)->bytes);
     free(*secret);
     *secret = NULL;
 }

@@ -108,9 +108,10 @@ START_TEST(sealing_and_opening_with_keys)
     setup();
     sealed = (struct pst_buf){.max = FILE_MAX};
     ck_assert_int_eq(seal_step(&sealed), PST_OK);
-    ck_assert_int_gt(try_each(seal_step, sealed.len), 20);
-    ck_assert_int_gt(try_each(open_step, TEXT_LEN), 15);
-    ck_assert_int_gt(try_each(stanzas_step, 0), 15);
+    /* A secret is one allocation where guarded memory was kept, else two. */
+    ck_assert_int_gt(try_each(seal_step, sealed.len), 14);
+    ck_assert_int_gt(try_each(open_step, TEXT_LEN), 10);
+    ck_assert_int_gt(try_each(stanzas_step, 0), 10);
     pst_buf_free(&sealed);
     teardown();
 }
@@ -130,7 +131,7 @@ END_TEST
 
 START_TEST(keys_and_key_files)
 {
-    ck_assert_int_ge(try_each(keys_step, 0), 10);
+    ck_assert_int_ge(try_each(keys_step, 0), 7);
 }
 END_TEST
 

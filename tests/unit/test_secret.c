@@ -42,5 +42,26 @@ START_TEST(equality_is_of_length_and_content)
 }
 END_TEST
 
+/* More than are kept, of lengths kept and not: every one is new, zero and writable. */
+START_TEST(memory_used_again_is_zero)
+{
+    enum { COUNT = 40 };
+    static const size_t lens[] = {16, 32, 64, 65, 4096};
+    for (size_t round = 0; round < 2 * sizeof lens / sizeof lens[0]; round++) {
+        size_t len = lens[round % (sizeof lens / sizeof lens[0])];
+        struct pst_secret *secrets[COUNT];
+        for (size_t i = 0; i < COUNT; i++) {
+            ck_assert_int_eq(pst_secret_new(len, &secrets[i]), PST_OK);
+            ck_assert_uint_eq(pst_secret_len(secrets[i]), len);
+            for (size_t at = 0; at < len; at++)
+                ck_assert_uint_eq(pst_secret_bytes(secrets[i])[at], 0);
+            memset(pst_secret_mut(secrets[i]), 0xa5, len);
+        }
+        for (size_t i = 0; i < COUNT; i++)
+            pst_secret_free(&secrets[i]);
+    }
+}
+END_TEST
+
 PST_UNIT_MAIN("secret", take_wipes_its_source, refuses_lengths_out_of_range,
-              equality_is_of_length_and_content)
+              equality_is_of_length_and_content, memory_used_again_is_zero)
