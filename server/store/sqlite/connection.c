@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -166,6 +167,17 @@ static int prepare_controls(struct pst_connection *connection)
     return code;
 }
 
+/*
+ * Before the first connection: nobody asks SQLite how much memory it has, and
+ * no two threads use one connection, so that it need not lock for either. Too
+ * late is no error: then it locks in vain.
+ */
+static void set_up_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+}
+
 static enum pst_err open_file(struct pst_connection *connection, const char *path,
                               struct pst_store_problem *ret_problem)
 {
@@ -201,6 +213,8 @@ enum pst_err pst_sqlite_connect(const char *target, enum pst_connection_use use,
                                 enum pst_store_role role, struct pst_connection **ret_connection,
                                 struct pst_store_problem *ret_problem)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_up_library);
     struct pst_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         return PST_ERR_NOMEM;
