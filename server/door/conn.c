@@ -12,6 +12,7 @@
 #include "server/door/plain.h"
 #include "server/door/pump.h"
 #include "server/door/tls.h"
+#include "server/door/wire.h"
 #include "server/door/worker.h"
 #include "server/log/log.h"
 
@@ -43,7 +44,7 @@ enum pst_err pst_door_conn_new(struct pst_door_worker *worker, int fd, const str
         return PST_ERR_NOMEM;
     }
     *conn = (struct pst_door_conn){.worker = worker,
-                                   .outside = {.kind = PST_DOOR_END_OUTSIDE, .fd = fd},
+                                   .outside = {.kind = PST_DOOR_END_OUTSIDE, .fd = fd, .out = true},
                                    .inside = {.kind = PST_DOOR_END_INSIDE, .fd = -1},
                                    .given = -1,
                                    .peer = *peer,
@@ -51,7 +52,7 @@ enum pst_err pst_door_conn_new(struct pst_door_worker *worker, int fd, const str
                                    .deadline = PST_DOOR_DEADLINE__MAX};
     conn->outside.conn = conn;
     conn->inside.conn = conn;
-    if (!watch(worker, &conn->outside, EPOLLIN | EPOLLOUT)) {
+    if (!watch(worker, &conn->outside, EPOLLIN)) {
         close_end(&conn->outside);
         free(conn);
         return PST_ERR_IO;
@@ -69,6 +70,7 @@ void pst_door_conn_end(struct pst_door_conn *conn)
     struct pst_door_worker *worker = conn->worker;
     PST_LOG(CONNECTION_ENDED, PST_LOG_BYTES("up", conn->up.total),
             PST_LOG_BYTES("down", conn->down.total));
+    (void)pst_door_wire_flush(conn); /* an alert that says why */
     SSL_free(conn->ssl);
     conn->ssl = NULL;
     close_end(&conn->outside);
@@ -77,6 +79,7 @@ void pst_door_conn_end(struct pst_door_conn *conn)
         (void)close(conn->given);
     pst_door_flow_free(&conn->up);
     pst_door_flow_free(&conn->down);
+    pst_door_flow_free(&conn->held);
     pst_door_deadline_clear(conn);
     pst_door_limits_leave(worker->shared->limits, &conn->peer);
     worker->count--;
@@ -114,7 +117,7 @@ static enum pst_door_step answer_plain(struct pst_door_conn *conn)
 static enum pst_door_step start_tls(struct pst_door_conn *conn)
 {
     conn->ssl = SSL_new(conn->worker->context);
-    if (conn->ssl == NULL || SSL_set_fd(conn->ssl, conn->outside.fd) != 1)
+    if (conn->ssl == NULL || pst_door_wire_attach(conn) != PST_OK)
         return PST_DOOR_END;
     SSL_set_accept_state(conn->ssl);
     conn->state = PST_DOOR_HANDSHAKE;
@@ -149,6 +152,8 @@ static enum pst_door_step step_handshake(struct pst_door_conn *conn)
     ERR_clear_error();
     int done = SSL_do_handshake(conn->ssl);
     if (done == 1) {
+        /* With TLS 1.2 it is the server's Finished, which the client waits for. */
+        conn->ticket_held = SSL_version(conn->ssl) == TLS1_3_VERSION;
         conn->state = PST_DOOR_HANDOVER;
         return PST_DOOR_AGAIN;
     }
@@ -210,11 +215,20 @@ static const step_fn steps[PST_DOOR_STATE__MAX] = {
     [PST_DOOR_FAREWELL] = pst_door_farewell, [PST_DOOR_DRAIN] = pst_door_drain,
 };
 
+/* Nothing but a ticket, which the client has no use for before it is answered. */
+static bool may_wait(const struct pst_door_conn *conn)
+{
+    return conn->ticket_held && conn->down.total == 0 &&
+           (conn->state == PST_DOOR_HANDOVER || conn->state == PST_DOOR_PUMP);
+}
+
 void pst_door_conn_run(struct pst_door_conn *conn)
 {
     enum pst_door_step step = PST_DOOR_AGAIN;
     while (step == PST_DOOR_AGAIN)
         step = steps[conn->state](conn);
+    if (step != PST_DOOR_END && !may_wait(conn) && !pst_door_wire_flush(conn))
+        step = PST_DOOR_END;
     if (step == PST_DOOR_LATER)
         pst_door_queue(conn, /* waits= */ false);
     else if (step == PST_DOOR_END)

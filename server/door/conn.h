@@ -80,6 +80,11 @@ struct pst_door_conn {
     SSL *ssl;
     struct pst_door_flow up;   /* client to web */
     struct pst_door_flow down; /* web to client */
+    struct pst_door_flow held; /* records that wait for others to leave with (wire.h) */
+    bool ticket_held;          /* what is held can wait for the first answer */
+    bool outside_dry;          /* the socket was read empty: more is an event */
+    bool outside_ended;        /* the client sends no more */
+    bool outside_armed;        /* epoll also watches for room on outside */
     bool up_closed;            /* web was told of the end, or does not listen any more */
     bool last_was_down;        /* the last bytes went to the client */
     bool inside_armed;         /* epoll also watches for room on inside */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/door/wire.h"
 #include "server/door/worker.h"
 
 /* Parts one connection may move before others get their turn (half a MiB). */
@@ -259,8 +260,10 @@ enum pst_door_step pst_door_farewell(struct pst_door_conn *conn)
     ERR_clear_error();
     if (why == SSL_ERROR_WANT_WRITE)
         return PST_DOOR_WAIT;
-    if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ)
+    if ((why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ) || !pst_door_wire_flush(conn))
         return PST_DOOR_END;
+    if (conn->held.len > 0)
+        return PST_DOOR_WAIT;
     (void)shutdown(conn->outside.fd, SHUT_WR);
     (void)close(conn->inside.fd);
     conn->inside.fd = -1;
@@ -274,6 +277,8 @@ enum pst_door_step pst_door_farewell(struct pst_door_conn *conn)
 
 enum pst_door_step pst_door_drain(struct pst_door_conn *conn)
 {
+    if (conn->outside_dry)
+        return PST_DOOR_WAIT;
     while (conn->drained <= conn->worker->settings.drain_bytes) {
         /* MSG_TRUNC: TCP throws away without copying (tcp(7)) */
         ssize_t got = recv(conn->outside.fd, NULL, DRAIN_PART, MSG_TRUNC);

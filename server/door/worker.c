@@ -184,6 +184,8 @@ static void take_conn_event(struct pst_door_end *end, uint32_t events)
     bool hup = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     end->hup = end->hup || hup;
     end->in = end->in || hup || (events & EPOLLIN) != 0;
+    if (end->kind == PST_DOOR_END_OUTSIDE && end->in)
+        conn->outside_dry = false;
     if ((events & (EPOLLOUT | EPOLLERR)) != 0) {
         end->out = true;
         /* an answer to the peer's KeyUpdate was in the way of reading */
