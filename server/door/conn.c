@@ -52,11 +52,6 @@ enum pst_err pst_door_conn_new(struct pst_door_worker *worker, int fd, const str
                                    .deadline = PST_DOOR_DEADLINE__MAX};
     conn->outside.conn = conn;
     conn->inside.conn = conn;
-    if (!watch(worker, &conn->outside, EPOLLIN)) {
-        close_end(&conn->outside);
-        free(conn);
-        return PST_ERR_IO;
-    }
     worker->count++;
     pst_door_deadline_set(conn, PST_DOOR_DEADLINE_HANDSHAKE);
     *ret_conn = conn;
@@ -232,6 +227,17 @@ void pst_door_conn_run(struct pst_door_conn *conn)
     if (step == PST_DOOR_LATER)
         pst_door_queue(conn, /* waits= */ false);
     else if (step == PST_DOOR_END)
+        pst_door_conn_end(conn);
+}
+
+void pst_door_conn_begin(struct pst_door_conn *conn)
+{
+    pst_door_conn_run(conn);
+    if (conn->outside.fd < 0)
+        return;
+    conn->outside_watched =
+        watch(conn->worker, &conn->outside, conn->outside_armed ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (!conn->outside_watched)
         pst_door_conn_end(conn);
 }
 

@@ -84,7 +84,8 @@ struct pst_door_conn {
     bool ticket_held;          /* what is held can wait for the first answer */
     bool outside_dry;          /* the socket was read empty: more is an event */
     bool outside_ended;        /* the client sends no more */
-    bool outside_armed;        /* epoll also watches for room on outside */
+    bool outside_armed;        /* epoll also watches for room on outside, or will */
+    bool outside_watched;      /* by epoll */
     bool up_closed;            /* web was told of the end, or does not listen any more */
     bool last_was_down;        /* the last bytes went to the client */
     bool inside_armed;         /* epoll also watches for room on inside */
@@ -97,11 +98,17 @@ struct pst_door_conn {
     struct pst_door_conn *queue; /* worker's queue, or its dead */
 };
 
-/* Take an accepted socket (taken). PST_OK; PST_ERR_NOMEM; PST_ERR_IO; on failure fd is closed. */
+/* Take an accepted socket (taken). PST_OK; PST_ERR_NOMEM; on failure fd is closed. */
 PST_MUST_CHECK enum pst_err pst_door_conn_new(struct pst_door_worker *worker, int fd,
                                               const struct pst_peer *peer,
                                               enum pst_listener_kind listener,
                                               struct pst_door_conn **ret_conn);
+
+/*
+ * The first turn of a new one: its first bytes are mostly there. Then watch it.
+ * What is not read by then is an event, since watching begins with a look.
+ */
+void pst_door_conn_begin(struct pst_door_conn *conn);
 
 /* Go on as far as it goes. When it ends, it frees itself at the end of the worker's round. */
 void pst_door_conn_run(struct pst_door_conn *conn);

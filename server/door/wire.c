@@ -20,6 +20,9 @@ static void arm_outside(struct pst_door_conn *conn)
     conn->outside.out = false;
     if (conn->outside_armed)
         return;
+    conn->outside_armed = !conn->outside_watched;
+    if (conn->outside_armed)
+        return; /* when watching begins */
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = &conn->outside};
     conn->outside_armed =

@@ -131,7 +131,7 @@ static void admit(struct pst_door_worker *worker, const struct pst_door_end *lis
         return;
     }
     PST_LOG(CONNECTION, PST_LOG_COUNT("listener", listener->listener));
-    /* The first bytes are an event of their own: most often they are still on their way. */
+    pst_door_conn_begin(conn);
 }
 
 static void accept_some(struct pst_door_worker *worker, const struct pst_door_end *listener)

@@ -65,12 +65,19 @@ static bool set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+/*
+ * Clients of TLS speak first: who has not spoken within this time is accepted
+ * all the same, and then has its handshake deadline.
+ */
+#define DEFER_ACCEPT_S 1
+
 /* Options that accepted sockets inherit stand here, once, instead of at every accept. */
 static bool options_set(int fd, const struct pst_config_listen *listen,
                         const struct pst_config_address *at)
 {
     bool ok = set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-              set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+              set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+              set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     return ok && (!at->is_v6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only(listen, at)));
 }
 
