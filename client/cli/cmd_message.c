@@ -246,9 +246,31 @@ static enum pst_err warn(struct pst_cli *cli, const struct pst_incoming *m)
                              m->why);
 }
 
-static bool mine(const struct pst_cli *cli, const struct pst_incoming *m)
+static bool is_to(const struct pst_incoming *m, const struct pst_uuid *id)
 {
-    return pst_uuid_equal(&m->head.header.from, &cli->self->person);
+    for (size_t i = 0; i < m->head.header.to_count; i++)
+        if (pst_uuid_equal(&m->head.header.to[i], id))
+            return true;
+    return false;
+}
+
+/* Written to oneself, and not by oneself or, as a clinician, by one's own team. */
+static bool received(const struct pst_cli *cli, const struct pst_incoming *m)
+{
+    const struct pst_self *self = cli->self;
+    size_t i;
+    json_t *team;
+    if (pst_uuid_equal(&m->head.header.from, &self->person))
+        return false;
+    if (!pst_self_is(cli, "clinician") || is_to(m, &self->person))
+        return true;
+    json_array_foreach(json_object_get(self->me, "teams"), i, team)
+    {
+        struct pst_uuid id;
+        if (pst_wire_get_uuid(team, "id", &id) == PST_OK && is_to(m, &id))
+            return true;
+    }
+    return false;
 }
 
 enum pst_err pst_cmd_read(struct pst_cli *cli)
@@ -259,7 +281,7 @@ enum pst_err pst_cmd_read(struct pst_cli *cli)
     if (err == PST_OK)
         err = pst_message_fetch(cli, &id, m);
     /* Whether the server can be told changes nothing about what the message is. */
-    if (err == PST_OK && !(mine(cli, m) && m->flaw == PST_MESSAGE_GENUINE)) {
+    if (err == PST_OK && (m->flaw != PST_MESSAGE_GENUINE || received(cli, m))) {
         enum pst_err told = pst_message_acknowledge(cli, m);
         if (told != PST_OK && m->flaw == PST_MESSAGE_GENUINE)
             pst_cli_note(cli, "The server could not be told that you opened it.");

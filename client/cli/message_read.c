@@ -152,6 +152,23 @@ static enum pst_err try_open(const struct identities *ids, struct pst_incoming *
                             &m->plain, ret_file_key);
 }
 
+/* Is one of these among the keys that the message says it is sealed to? */
+static bool is_named(const struct identities *ids, const struct pst_envelope_header *h)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        struct pst_age_recipient recipient;
+        struct pst_key_id id;
+        if (pst_age_identity_recipient(ids->items[i], &recipient) != PST_OK ||
+            pst_key_id_of(recipient.bytes, &id) != PST_OK)
+            continue;
+        for (size_t k = 0; k < h->keys_count; k++)
+            if (pst_key_id_equal(&id, &h->keys[k]))
+                return true;
+    }
+    return false;
+}
+
+/* A key that is named and opens nothing is the sender's doing, and no PST_ERR_NO_KEY. */
 static enum pst_err open_it(struct pst_cli *cli, struct pst_incoming *m,
                             struct pst_secret **ret_file_key)
 {
@@ -162,6 +179,10 @@ static enum pst_err open_it(struct pst_cli *cli, struct pst_incoming *m,
         err = team_identities(cli, &ids);
         if (err == PST_OK)
             err = try_open(&ids, m, ret_file_key);
+    }
+    if (err == PST_ERR_NO_KEY && is_named(&ids, &m->head.header)) {
+        set_flaw(m, PST_MESSAGE_STANZA, "It says that it is sealed to you, and is not.");
+        err = PST_ERR_CRYPTO;
     }
     free_identities(&ids);
     return err;

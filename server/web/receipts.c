@@ -101,7 +101,8 @@ static enum pst_err receipt_add(struct pst_tx *tx, struct pst_request *request)
         r = pst_message_received_by(tx, &message.id, &request->caller.person, &received);
     if (r != PST_OK)
         return r;
-    if (!received)
+    /* Opening is the recipients'; what is wrong with a message concerns all who can see it. */
+    if (!received && body.problem == NULL)
         return PST_ERR_NOT_FOUND;
     if ((body.record == NULL) == (body.problem == NULL))
         return pst_request_bad(request, "record");

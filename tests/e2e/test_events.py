@@ -1,13 +1,17 @@
 """The record: every line by its schema; one event for each change, each refusal, each stranger."""
+import base64
 import collections
 import contextlib
+import hmac
 import json
 import os
 import re
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from e2e import cast  # noqa: E402  (after the path is set)
 from e2e.harness import TOP, Gateway, wait_until  # noqa: E402
 
 NOWHERE = "01900000-0000-7000-8000-000000000000"
+LOUS = "01900000-0000-7000-8000-000000000001"
 SCHEMA = json.loads((TOP / "schema/event.schema.json").read_text())
 LINE_MAX_BYTES = 4096
 # A minute, the time its last counts may take, and what a busy machine adds.
@@ -29,6 +34,14 @@ SEALED = "application/vnd.postern.sealed"
 def canonical(value):
     """RFC 8785 for what events hold: integers, ASCII text and names."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def totp(secret):
+    """RFC 6238, now: six digits by HMAC-SHA1 of the half minute."""
+    step = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.digest(base64.b32decode(secret), step, "sha1")
+    at = digest[-1] & 15
+    return "%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7FFFFFFF) % 10 ** 6)
 
 
 class EventsTest(unittest.TestCase):
@@ -140,6 +153,9 @@ class EventsTest(unittest.TestCase):
         sent = self.changes(["exchange"], carol.json, "send", "--to", ada.id, "--team", team,
                             text="Hello.\n")
         self.changes(["fetched", "opened"], ada.run, "read", sent["id"])
+        for sender in (carol, self.chris):
+            done = self.changes([], sender.run, "read", sent["id"])
+            self.assertEqual("", done.stderr)
         self.changes(["exchange"], ada.run, "reply", sent["id"], text="More.\n")
         self.changes(["retraction"], carol.run, "retract", sent["id"])
         self.changes([], carol.run, "draft", "save", "--thread", sent["thread"], text="Soon.\n")
@@ -166,7 +182,25 @@ class EventsTest(unittest.TestCase):
         forger = cast.Forger(self.practice, self.carol, thread)
         status, _, accepted = forger.post(forger.make("stanza"))
         self.assertEqual(201, status)
-        self.changes(["fetched", "report"], self.ada.run, "read", accepted["id"], check=False)
+        # Whoever's stanza it is: one of them cannot open it, and the others see why. The server
+        # notes that it was fetched by those whom it was written to.
+        for reader, kinds in ((self.ada, ["fetched", "report"]), (self.chris, ["report"]),
+                              (self.carol, ["report"])):
+            done = self.changes(kinds, reader.run, "read", accepted["id"], check=False)
+            self.assertEqual(65, done.returncode)
+            self.assertIn("not genuine", done.stderr)
+
+    def test_another_second_factor_comes_and_goes(self):
+        self.chris.run("login")
+        secret = base64.b32encode(os.urandom(20)).decode()
+        made = self.changes(["session"], self.gateway.request, "POST", "/v1/me/factors",
+                            {"kind": "totp", "secret": secret, "code": totp(secret)},
+                            token=self.chris.token())
+        self.assertEqual(201, made[0], made[2])
+        path = f"/v1/me/factors/{made[2]['id']}"
+        gone = self.changes(["session"], self.gateway.request, "DELETE", path,
+                            token=self.chris.token())
+        self.assertEqual(204, gone[0])
 
     # ---- each refusal -----------------------------------------------------
 
@@ -245,6 +279,19 @@ class EventsTest(unittest.TestCase):
                 answer = forger.post(content, kind)
                 self.refused_once(self.ada, answer, code)
 
+    def test_keys_are_refused_on_record_and_asking_beforehand_is_none(self):
+        lou = self.practice.register(self.ines, "lou", "Lou Noconsent")
+        self.practice.visit(self.ines, lou, self.carol)
+        status, _, thread = self.gateway.request(
+            "POST", "/v1/threads", {"id": LOUS, "patient": lou.id, "team": self.practice.team},
+            token=self.carol.token())
+        self.assertEqual(201, status, thread)
+        self.changes([], self.gateway.request, "GET", f"/v1/threads/{LOUS}/admission",
+                     token=self.carol.token())
+        answer = self.gateway.request("GET", f"/v1/threads/{LOUS}/keys",
+                                      token=self.carol.token())
+        self.refused_once(self.carol, answer, "consent-missing")
+
     # ---- strangers, and the whole record ----------------------------------
 
     def test_strangers_are_counted_and_told_when_the_minute_is_over(self):
@@ -253,6 +300,10 @@ class EventsTest(unittest.TestCase):
             status, _, problem = self.call(route)
             self.assertEqual((401, "not-authenticated"), (status, problem["code"]), route)
             self.assertNotIn("event", problem)
+        status, _, problem = self.gateway.request("POST", "/v1/session",
+                                                  {"login": "ada", "auth": "A" * 43})
+        self.assertEqual((401, "not-authenticated"), (status, problem["code"]))
+        self.assertNotIn("event", problem)
         done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
                                f"http://localhost:{self.gateway.port}/"], capture_output=True,
                               text=True)
@@ -262,7 +313,7 @@ class EventsTest(unittest.TestCase):
             return [event for event in self.events()
                     if event["kind"] == "stranger" and event["code"] == code]
 
-        wait_until(lambda: sum(event["count"] for event in told("not-authenticated")) >=
+        wait_until(lambda: sum(event["count"] for event in told("not-authenticated")) >
                    len(routes) and told("tls-required"), "events of strangers", MINUTE_OVER_S)
         events = told("not-authenticated") + told("tls-required")
         keys = [(event["code"], event["address"], event["minute"]) for event in events]

@@ -16,6 +16,7 @@ from e2e import cast  # noqa: E402  (after the path is set)
 from e2e.harness import Gateway  # noqa: E402
 
 NOWHERE = "01900000-0000-7000-8000-000000000000"
+MIAS = "01900000-0000-7000-8000-000000000001"
 MIB = 1024 * 1024
 # Long enough that everything before it is done by then, on a busy machine under sanitizers too.
 CONSENT_S = 20
@@ -293,24 +294,24 @@ class MessagesTest(PracticeTest):
         mia = self.practice.register(self.ines, "mia", "Mia Maybe")
         self.practice.visit(self.ines, mia, self.carol)
         status, _, thread = self.gateway.request(
-            "POST", "/v1/threads", {"id": NOWHERE, "patient": mia.id, "team": self.team},
+            "POST", "/v1/threads", {"id": MIAS, "patient": mia.id, "team": self.team},
             token=self.carol.token())
         self.assertEqual(201, status, thread)
-        self.assertEqual("consent-missing", self.admission(self.carol, NOWHERE))
+        self.assertEqual("consent-missing", self.admission(self.carol, MIAS))
         self.practice.consent(self.ines, mia, decision="refused")
-        self.assertEqual("consent-refused", self.admission(self.carol, NOWHERE))
+        self.assertEqual("consent-refused", self.admission(self.carol, MIAS))
         self.practice.consent(self.ines, mia)
-        self.assertEqual("not-enrolled", self.admission(self.carol, NOWHERE))
+        self.assertEqual("not-enrolled", self.admission(self.carol, MIAS))
         self.practice.let_in(self.ines, mia)
-        self.assertEqual("admitted", self.admission(self.carol, NOWHERE))
-        self.assertEqual("consent-scope", self.admission(self.carol, NOWHERE,
+        self.assertEqual("admitted", self.admission(self.carol, MIAS))
+        self.assertEqual("consent-scope", self.admission(self.carol, MIAS,
                                                          "?purpose=email-notice"))
-        status, _, keys = self.gateway.request("GET", f"/v1/threads/{NOWHERE}/keys",
+        status, _, keys = self.gateway.request("GET", f"/v1/threads/{MIAS}/keys",
                                                token=self.carol.token())
         self.assertEqual((200, 3), (status, len(keys["keys"])))
         mia.run("consent", "withdraw")
-        self.assertEqual("consent-withdrawn", self.admission(mia, NOWHERE))
-        status, _, keys = self.gateway.request("GET", f"/v1/threads/{NOWHERE}/keys",
+        self.assertEqual("consent-withdrawn", self.admission(mia, MIAS))
+        status, _, keys = self.gateway.request("GET", f"/v1/threads/{MIAS}/keys",
                                                token=self.carol.token())
         self.assertEqual((403, "consent-withdrawn"), (status, keys["code"]))
 

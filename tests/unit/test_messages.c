@@ -583,7 +583,12 @@ START_TEST(a_reader_reports_what_does_not_fit)
             pst_bytes_str("{\"problem\":\"mood\"}"), &answer);
     ck_assert_int_eq(answer.status, 400);
     answer_free(&answer);
-    ck_assert_int_eq(rows(&f, "event WHERE line LIKE '%\"kind\":\"report\"%'"), 1);
+    /* A colleague of the sender received nothing, and sees what is wrong all the same. */
+    web_ask(&f, BEN, web_line("POST", "/v1/messages/", &id, "/receipts"), "application/json",
+            pst_bytes_str("{\"problem\":\"headers\"}"), &answer);
+    ck_assert_int_eq(answer.status, 201);
+    answer_free(&answer);
+    ck_assert_int_eq(rows(&f, "event WHERE line LIKE '%\"kind\":\"report\"%'"), 2);
     web_close(&f);
 }
 END_TEST
