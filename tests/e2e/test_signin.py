@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import struct
 import sys
 import tempfile
@@ -183,6 +184,84 @@ limits: { sign-in-attempts = 6; sign-in-attempts-per-address = 200; };
             "POST", "/v1/session", {"login": "leaver", "auth": auth})
         self.assertEqual((status, problem["code"]), (401, "not-authenticated"))
         self.assertNotIn("need", problem)
+
+    def get(self, path, token):
+        return self.gateway.request("GET", path, token=token)
+
+    def statements(self, person):
+        """The person's own statements, oldest first, as others get them."""
+        records = self.get(f"/v1/people/{person.id}/key-statements", self.ines.token())[2]
+        bodies = [(json.loads(record.split("\n")[1]), record) for record in records["statements"]
+                  if record.startswith("postern.statement/")]
+        return sorted(((body["serial"], record) for body, record in bodies
+                       if body["person"] == person.id))
+
+    def test_a_recovery_code_signs_in_once(self):
+        rory = self.practice.hire("rory", "Rory Placeholder", "compliance")
+        code = rory.folder / "rory.recovery"
+        old = code.read_bytes()
+        passphrase = rory.token()
+        rory.run("login", "--recovery", "--recovery-code-file", code)
+        self.assertNotEqual(rory.token(), passphrase)
+        self.assertEqual(self.get("/v1/me", rory.token())[0], 200)
+        again = rory.run("login", "--recovery", "--recovery-code-file", code, check=False)
+        self.assertEqual(again.returncode, 77, again.stderr)
+        rory.run("login")
+        rory.run("keys", "recovery-code", "--recovery-code-file", code)
+        self.assertNotEqual(code.read_bytes(), old)
+        fresh = code.read_bytes()
+        code.write_bytes(old)
+        self.assertEqual(rory.run("login", "--recovery", "--recovery-code-file", code,
+                                  check=False).returncode, 77)
+        code.write_bytes(fresh)
+        rory.run("login", "--recovery", "--recovery-code-file", code)
+
+    def test_new_keys_follow_the_old_ones_and_end_other_sessions(self):
+        rosa = self.practice.hire("rosa", "Rosa Placeholder", "compliance")
+        elsewhere = rosa.token()
+        rosa.run("login")
+        self.assertEqual(self.get("/v1/me", elsewhere)[0], 200)
+        [(serial, first)] = self.statements(rosa)
+        self.assertEqual(serial, 1)
+        rosa.run("keys", "rotate")
+        (_, kept), (serial, second) = self.statements(rosa)
+        self.assertEqual((kept, serial), (first, 2))
+        self.assertEqual(self.get("/v1/me", elsewhere)[0], 401)
+        self.assertEqual(self.get("/v1/me", rosa.token())[0], 200)
+        path = f"/v1/people/{rosa.id}/key-statements"
+
+        def post(record, person, at=path):
+            return self.gateway.request("POST", at, {"statement": record}, token=person.token())[0]
+        self.assertEqual(post(second, rosa), 409)  # it is the newest already
+        self.assertEqual(post(first, rosa), 400)  # an invitation's, which enrolment alone takes
+        self.assertEqual(post(second, self.ines), 404)
+        self.assertEqual(post(second, rosa, f"/v1/people/{self.ines.id}/key-statements"), 404)
+        forged = second.replace('"serial":2', '"serial":3')
+        self.assertIn(post(forged, rosa), (400, 422))
+        self.assertEqual(self.statements(rosa), [(1, first), (2, second)])
+
+    def test_who_lost_everything_is_invited_again(self):
+        rene = self.practice.hire("rene", "Rene Placeholder", "compliance")
+        lost = rene.token()
+        auth = self.auth(rene)
+        [(_, first)] = self.statements(rene)
+        link = self.admin.json("admin", "user", "invite", rene.id)["link"]
+        self.assertEqual(self.get("/v1/me", lost)[0], 200)  # until the new device is there
+        anew = self.practice.add("anew", "Rene Placeholder", "compliance")
+        anew.passphrase_file.write_text("quite another invented passphrase of rene\n")
+        anew.run("enrol", link, "--login", "rene",
+                 "--recovery-code-file", anew.folder / "anew.recovery")
+        self.assertEqual(anew.json("whoami")["id"], rene.id)
+        self.assertEqual(self.get("/v1/me", lost)[0], 401)
+        body = {"login": "rene", "auth": auth, "totp": self.code(rene)}
+        self.assertEqual(self.gateway.request("POST", "/v1/session", body)[0], 401)
+        (_, kept), (serial, second) = self.statements(rene)
+        self.assertEqual((kept, serial), (first, 2))
+        self.assertIn('"invitation":', second)
+        thief = self.practice.add("thief", "Rene Placeholder", "compliance")
+        self.assertNotEqual(thief.run("enrol", link, "--login", "thief", "--recovery-code-file",
+                                      thief.folder / "thief.recovery", check=False).returncode, 0)
+        self.assertEqual(self.get("/v1/me", anew.token())[0], 200)
 
     def test_bodies_are_read_strictly(self):
         cases = [
