@@ -19,6 +19,15 @@
  */
 #define DISCARD_MAX_BYTES ((uint64_t)40 * 1024 * 1024)
 
+/*
+ * Bodies that are held whole (drafts, JSON; messages go in parts): at most so
+ * much at once, three drafts of the largest size. Small ones are always taken,
+ * so that nobody is kept from signing in.
+ */
+#define HELD_MAX_BYTES (INT64_C(128) * 1024 * 1024)
+#define HELD_SMALL_BYTES (INT64_C(16) * 1024)
+#define HELD_RETRY_S 5
+
 enum pst_err pst_web_exchange_new(struct pst_web *web, struct MHD_Connection *connection,
                                   struct pst_web_peer *peer, struct pst_web_exchange **ret_exchange)
 {
@@ -59,6 +68,7 @@ void pst_web_exchange_free(struct pst_web_exchange **exchange)
     json_decref(gone->body_json);
     pst_buf_free(&gone->body);
     pst_live_put(&gone->web->live, &gone->live);
+    (void)atomic_fetch_sub(&gone->web->held_bytes, gone->held_bytes);
     (void)atomic_fetch_sub(&gone->web->busy, 1);
     free(gone);
     *exchange = NULL;
@@ -291,6 +301,22 @@ static bool type_is(const char *type, const char *want)
     return *type == '\0' || *type == ';';
 }
 
+/* Room for a body of that size, until the exchange ends; else a refusal is set. */
+static enum pst_err body_hold(struct pst_web_exchange *exchange, int64_t size_bytes)
+{
+    _Atomic int64_t *held = &exchange->web->held_bytes;
+    if (size_bytes <= HELD_SMALL_BYTES)
+        return PST_OK;
+    if (atomic_fetch_add(held, size_bytes) + size_bytes <= HELD_MAX_BYTES) {
+        exchange->held_bytes = size_bytes;
+        return PST_OK;
+    }
+    (void)atomic_fetch_sub(held, size_bytes);
+    PST_LOG(LIMIT_REACHED, PST_LOG_WORD("limit", "bodies"), PST_LOG_BYTES("body", size_bytes));
+    return pst_request_refuse(&exchange->request, PST_REFUSAL_UNAVAILABLE,
+                              &(struct pst_problem_extra){.retry_s = HELD_RETRY_S});
+}
+
 static enum pst_err body_check(struct pst_web_exchange *exchange)
 {
     struct pst_request *request = &exchange->request;
@@ -307,7 +333,7 @@ static enum pst_err body_check(struct pst_web_exchange *exchange)
     pst_buf_init(&exchange->body, max);
     if (declared > (int64_t)max)
         return pst_request_refuse(request, PST_REFUSAL_TOO_LARGE, NULL);
-    return PST_OK;
+    return body_hold(exchange, declared >= 0 ? declared : (int64_t)max);
 }
 
 static enum pst_err route_find(struct pst_web_exchange *exchange, const char *method,

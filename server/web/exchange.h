@@ -74,6 +74,7 @@ struct pst_web_exchange {
     struct pst_session_token token;
     struct pst_buf body;
     json_t *body_json;
+    int64_t held_bytes;  /* of web->held_bytes, given back at the end */
     int64_t declared;    /* Content-Length; 0: no body; -1: in chunks */
     uint64_t body_bytes; /* arrived so far */
     int64_t started_ms;

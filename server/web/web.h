@@ -51,6 +51,7 @@ struct pst_web {
     struct pst_strangers *strangers;
     struct pst_pace pace;
     atomic_uint busy;
+    _Atomic int64_t held_bytes; /* of bodies that are held whole */
     atomic_bool draining;
     pthread_mutex_t lock;
     struct pst_web_peer *peers;   /* live ones */

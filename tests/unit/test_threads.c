@@ -355,7 +355,54 @@ START_TEST(clinicians_list_the_patients_of_their_visits_and_teams)
 }
 END_TEST
 
-PST_UNIT_MAIN("threads", clinicians_list_the_patients_of_their_visits_and_teams,
+/* The status of a draft of that many zero bytes: 422, when there is room to look at it. */
+static int put_draft(struct web_fixture *f, size_t size, struct answer *ret_answer)
+{
+    uint8_t *zeroes = calloc(1, size);
+    web_ask(f, ADA, web_line("PUT", "/v1/threads/", &f->practice.thread, "/draft"),
+            "application/octet-stream", pst_bytes(zeroes, size), ret_answer);
+    free(zeroes);
+    return ret_answer->status;
+}
+
+START_TEST(drafts_that_would_not_fit_beside_others_wait)
+{
+    static const int64_t largest = INT64_C(36) * 1024 * 1024;
+    static const size_t middle = (size_t)21 * 1024 * 1024;
+    struct web_fixture f;
+    struct answer answer;
+    int fds[3];
+    web_open(&f);
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = web_connect(&f);
+        web_head(&f, fds[i], ADA, web_line("PUT", "/v1/threads/", &f.practice.thread, "/draft"),
+                 "application/octet-stream", largest, "");
+        web_write(fds[i], pst_bytes_str("begun"));
+    }
+    int64_t until_ms = pst_clock_now(NULL) + WEB_WAIT_MS;
+    while (put_draft(&f, middle, &answer) != 503) { /* the three have not all been seen yet */
+        ck_assert_int_lt(pst_clock_now(NULL), until_ms);
+        answer_free(&answer);
+    }
+    ck_assert_str_eq(answer_text(&answer, "code"), "unavailable");
+    ck_assert_ptr_nonnull(strstr(answer.head, "Retry-After: 5"));
+    answer_free(&answer);
+    ck_assert_int_eq(put_draft(&f, 16 * 1024, &answer), 422);
+    answer_free(&answer);
+    close(fds[0]);
+    while (put_draft(&f, middle, &answer) != 422) {
+        ck_assert_int_lt(pst_clock_now(NULL), until_ms);
+        answer_free(&answer);
+    }
+    answer_free(&answer);
+    close(fds[1]);
+    close(fds[2]);
+    web_close(&f);
+}
+END_TEST
+
+PST_UNIT_MAIN("threads", drafts_that_would_not_fit_beside_others_wait,
+              clinicians_list_the_patients_of_their_visits_and_teams,
               a_thread_names_its_members_and_is_for_them_alone,
               absent_and_invisible_threads_answer_the_same,
               opening_again_is_the_same_and_another_is_a_conflict, rooms_are_for_clinicians,
