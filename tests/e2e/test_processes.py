@@ -226,7 +226,7 @@ class ReloadTest(unittest.TestCase):
         def old_client():
             context = self.gateway.tls()
             context.maximum_version = ssl.TLSVersion.TLSv1_2
-            with contextlib.closing(HTTPSConnection("localhost", port, context=context)) as old:
+            with contextlib.closing(HTTPSConnection("127.0.0.1", port, context=context)) as old:
                 old.request("GET", "/healthz")
                 return old.getresponse().status
         port = self.gateway.port
