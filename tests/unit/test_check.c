@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,8 +36,8 @@ static void files_new(struct files *files, time_t begin, time_t end)
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     memset(files, 0, sizeof *files);
-    strcpy(files->certificate, "/tmp/postern-check-XXXXXX");
-    strcpy(files->key, "/tmp/postern-check-XXXXXX");
+    snprintf(files->certificate, sizeof files->certificate, "/tmp/postern-check-XXXXXX");
+    snprintf(files->key, sizeof files->key, "/tmp/postern-check-XXXXXX");
     FILE *to = fdopen(mkstemp(files->certificate), "w");
     FILE *key_to = fdopen(mkstemp(files->key), "w");
     ck_assert(key != NULL && certificate != NULL && to != NULL && key_to != NULL);
@@ -52,7 +53,7 @@ static void files_new(struct files *files, time_t begin, time_t end)
     fclose(key_to);
     X509_free(certificate);
     EVP_PKEY_free(key);
-    strcpy(files->origin, ORIGIN);
+    snprintf(files->origin, sizeof files->origin, ORIGIN);
     files->config.origin = files->origin;
     files->config.https.certificate = files->certificate;
     files->config.https.key = files->key;
@@ -121,7 +122,7 @@ START_TEST(a_key_of_another_certificate_and_another_name_are_told)
         ck_assert_msg(said.ok, "%s", pst_buf_str(&said.text));
         pst_buf_free(&said.text);
     }
-    strcpy(files.origin, "other.clinic.example");
+    snprintf(files.origin, sizeof files.origin, "other.clinic.example");
     files.config.https.key = other.key;
     for (size_t i = 0; i < 2; i++) {
         struct pst_check_result said = run(names[i], &files.config, NOW);
