@@ -4,9 +4,11 @@ Gateway lays out a folder (certificates, configuration, data), starts
 `posternd run` on a free port, waits until it serves, kills roles, stops it by
 process id. Client is one signed-in profile of the real `postern`.
 """
+import atexit
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -24,10 +26,24 @@ FIRST_UID = 64200
 ROLES = ("door", "web", "mail", "courier", "keeper")
 
 
+def ephemeral_ports():
+    """The range from which the kernel takes ports for outgoing connections."""
+    low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    return range(int(low), int(high) + 1)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that is free now and that no outgoing connection will be given later.
+
+    A client that keeps trying while nothing listens would else be given the
+    very port it tries, be connected to itself, and hold it.
+    """
+    outgoing = ephemeral_ports()
+    while True:
+        port = random.randrange(10000, 60000)
+        with socket.socket() as probe:
+            if port not in outgoing and probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def wait_until(condition, what, seconds=READY_S):
@@ -168,6 +184,13 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
         self.process = None
         self.check_log()
         return status
+
+    def end(self):
+        """No process of ours outlives the test that started it."""
+        if self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def check_log(self):
         """A role that a sanitizer ended was restarted, and nobody else would have noticed."""

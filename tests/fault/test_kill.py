@@ -73,9 +73,9 @@ class KillTest(unittest.TestCase):
         cls.gateway.stop()
         cls.work.cleanup()
 
-    def post_until_answered(self, content):
+    def post_until_answered(self, content, killer):
         deadline = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and killer.error is None:
             try:
                 status, _, answer = self.forger.post(content)
                 if status == 201:
@@ -113,7 +113,7 @@ class KillTest(unittest.TestCase):
         killer = Killer(self.gateway, seed)
         killer.start()
         with ThreadPoolExecutor(POSTERS) as pool:
-            answers = list(pool.map(self.post_until_answered, messages))
+            answers = list(pool.map(lambda one: self.post_until_answered(one, killer), messages))
         killer.over.set()
         killer.join()
         self.assertIsNone(killer.error, f"seed {seed}")
