@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from demo import exchange, founding, refusals  # noqa: E402  (after the path is set)
 from e2e.cast import Practice  # noqa: E402
-from e2e.harness import Gateway, TOP, free_port  # noqa: E402
+from e2e.harness import Gateway, TOP, free_port, reachable  # noqa: E402
 
 PORT = 8443
 
@@ -94,12 +95,28 @@ def addresses(practice, path):
 
 
 def prepare(folder):
-    """An earlier demo's folder is replaced; anything else is left alone."""
+    """An empty folder for the practice, and where it really is.
+
+    An earlier demo's is replaced; anything else is left alone. Below a folder
+    that only root may enter, as root's home is, the roles' users could not reach
+    it: then it is made elsewhere and the folder is a link to it.
+    """
+    folder = folder.parent.resolve() / folder.name
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "postern.conf").exists():
             sys.exit(f"demo: {folder} holds something else; choose another --dir")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder.resolve())
+    if folder.is_symlink():
+        folder.unlink()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if reachable(folder):
+        folder.mkdir(exist_ok=True)
+        return folder
+    if folder.exists():
+        folder.rmdir()
+    elsewhere = Path(tempfile.mkdtemp(prefix="postern-demo-", dir="/var/tmp"))
+    folder.symlink_to(elsewhere)
+    return elsewhere
 
 
 def in_use(port):
@@ -125,11 +142,10 @@ def main():
                         help=f"port to serve on ({PORT}); 0: any that is free")
     parser.add_argument("--dir", type=Path, default=TOP / "var" / "demo")
     args = parser.parse_args()
-    folder = args.dir.resolve()
-    prepare(folder)
-    gateway = Gateway(folder, port=args.port or free_port(), build=args.build.resolve())
-    if in_use(gateway.port):
-        sys.exit(f"demo: port {gateway.port} is in use; choose another with --port N")
+    port = args.port or free_port()
+    if in_use(port):
+        sys.exit(f"demo: port {port} is in use; choose another with --port N")
+    gateway = Gateway(prepare(args.dir.absolute()), port=port, build=args.build.resolve())
     play, practice = Play(), Practice(gateway)
     try:
         founding.play(play, practice)
