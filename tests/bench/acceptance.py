@@ -28,10 +28,20 @@ def post(gateway, forger, bundle, rate=None):
     return json.loads(done.stdout)
 
 
-def bare(build, work):
-    done = subprocess.run([build / "tests/bench/bench_store", "--json", "--bare", work],
+def bare(build, work, *options):
+    done = subprocess.run([build / "tests/bench/bench_store", "--json",
+                           *map(str, options or ["--bare"]), work],
                           capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["figures"][0]["value"]
+
+
+def latencies(gateway, forger, build, work, rate, rounds):
+    """99th percentiles in ms at this rate, of the gateway and of bare SQLite."""
+    ours, peer = [], []
+    for _ in range(rounds):
+        ours.append(post(gateway, forger, forger.bundle(MESSAGES // 2, SIZE), rate)["p99_ms"])
+        peer.append(bare(build, work, "--paced", rate))
+    return {"postern_p99_ms": statistics.median(ours), "sqlite_p99_ms": statistics.median(peer)}
 
 
 def measure(build, work, rounds):
@@ -45,6 +55,7 @@ def measure(build, work, rounds):
         for _ in range(rounds):
             ours.append(post(gateway, forger, forger.bundle(MESSAGES, SIZE))["per_second"])
             peer.append(bare(build, work))
-        return {"postern": statistics.median(ours), "sqlite": statistics.median(peer)}
+        top = {"postern": statistics.median(ours), "sqlite": statistics.median(peer)}
+        return top | latencies(gateway, forger, build, work, top["postern"] / 2, rounds)
     finally:
         gateway.stop()

@@ -1,11 +1,13 @@
 /*
- * bench_store [--json] [--bare] DIR: accepted messages a second through the
+ * bench_store [--json] [--bare | --paced RATE] DIR: accepted messages a second through the
  * store, 64 in flight, beside the same rows put by bare SQLite in groups of 64
  * on the same file system (DIR). Medians of rounds in turns.
  *
  * One message: its row, three keys, head and payload of 4 KiB together, event,
  * place of its thread, notice. --bare measures the peer alone, with a notice
  * for the first message of each thread only, as a gateway under load writes them.
+ * --paced measures the peer's latency while RATE messages a second come: each
+ * group is what is due by then.
  */
 #include <semaphore.h>
 #include <sqlite3.h>
@@ -360,13 +362,59 @@ static double by_bare_sqlite(const char *path, bool all_notices)
     return MESSAGES / seconds;
 }
 
-/* ---- figures ---- */
-
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
+
+static void wait_until(double at_s)
+{
+    double left = at_s - now_s();
+    struct timespec pause = {.tv_sec = (time_t)left, .tv_nsec = (long)(left * 1e9) % 1000000000L};
+    if (left > 0)
+        (void)nanosleep(&pause, NULL);
+}
+
+/* One group: what is due by now, at most IN_FLIGHT. The number of the next message. */
+static int64_t bare_group(struct bare *bare, struct post *post, int64_t number, double start,
+                          double rate, double *latencies_ms)
+{
+    int64_t first = number;
+    wait_until(start + (double)number / rate);
+    step(bare, bare->begin);
+    while (number < MESSAGES && number - first < IN_FLIGHT &&
+           start + (double)number / rate <= now_s()) {
+        fill(post, number);
+        bare_one(bare, post, number < THREADS);
+        number++;
+    }
+    step(bare, bare->commit);
+    for (int64_t i = first; i < number; i++)
+        latencies_ms[i] = (now_s() - start - (double)i / rate) * 1e3;
+    return number;
+}
+
+/* 99th percentile in ms from when a row was due to when it was durable. */
+static double p99_by_bare_sqlite(const char *path, double rate)
+{
+    static double latencies_ms[MESSAGES];
+    char url[4200];
+    struct bare bare;
+    struct post post = {.busy = false};
+    snprintf(url, sizeof url, "sqlite:%s", path);
+    make_store(path, url);
+    bare_open(&bare, path);
+    double start = now_s();
+    for (int64_t number = 0; number < MESSAGES;)
+        number = bare_group(&bare, &post, number, start, rate, latencies_ms);
+    bare_close(&bare);
+    remove_store(path);
+    qsort(latencies_ms, MESSAGES, sizeof *latencies_ms, compare);
+    return latencies_ms[MESSAGES * 99 / 100];
+}
+
+/* ---- figures ---- */
 
 static double median(double *values)
 {
@@ -396,10 +444,25 @@ static void print(bool json, const char *name, double value, const char *against
         printf("%s: %.0f/s, %.2f of %s (bar %.2f)\n", name, value, ratio, against, BAR);
 }
 
+static void paced(bool json, const char *path, double rate)
+{
+    double rounds[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++)
+        rounds[i] = p99_by_bare_sqlite(path, rate);
+    double value = median(rounds);
+    if (json)
+        printf("{\"figures\":[{\"name\":\"rows of accepted messages by bare SQLite, 99th "
+               "percentile\",\"value\":%.3f,\"unit\":\"ms\",\"against\":\"itself\","
+               "\"ratio\":1,\"bar\":0,\"met\":true}]}\n",
+               value);
+    else
+        printf("99th percentile at %.0f/s by bare SQLite: %.3f ms\n", rate, value);
+}
+
 int main(int argc, char **argv)
 {
     bool json = false, bare_alone = false;
-    double ours[ROUNDS], peer[ROUNDS];
+    double ours[ROUNDS], peer[ROUNDS], rate = 0;
     char path[4096];
     const char *folder = NULL;
     for (int i = 1; i < argc; i++) {
@@ -407,13 +470,19 @@ int main(int argc, char **argv)
             json = true;
         else if (strcmp(argv[i], "--bare") == 0)
             bare_alone = true;
+        else if (strcmp(argv[i], "--paced") == 0 && i + 1 < argc)
+            rate = strtod(argv[++i], NULL);
         else
             folder = argv[i];
     }
     if (folder == NULL || pst_secret_init() != PST_OK || realpath(folder, path) == NULL)
-        die("usage: bench_store [--json] [--bare] DIR");
+        die("usage: bench_store [--json] [--bare | --paced RATE] DIR");
     strncat(path, "/bench-store.db", sizeof path - strlen(path) - 1);
     init_rows();
+    if (rate > 0) {
+        paced(json, path, rate);
+        return 0;
+    }
     for (int i = 0; i < ROUNDS; i++) {
         peer[i] = by_bare_sqlite(path, /* all_notices= */ !bare_alone);
         ours[i] = bare_alone ? peer[i] : through_store(path);

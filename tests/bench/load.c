@@ -163,6 +163,12 @@ static bool more(const struct load *load)
            (load->rate <= 0 || (double)load->next <= passed * load->rate);
 }
 
+/* When the next request was due: with a rate, waiting for a free connection counts. */
+static double due(const struct load *load)
+{
+    return load->rate > 0 ? load->started + (double)load->next / load->rate : now_s();
+}
+
 /* Writes the head of the next request and chooses its body. */
 static void compose(struct load *load, struct connection *c)
 {
@@ -191,7 +197,7 @@ static void go_on(struct load *load, struct connection *c)
         if (more(load))
             dial(load, c);
     } else if (more(load)) {
-        c->began = now_s();
+        c->began = due(load);
         compose(load, c);
     } else {
         c->stage = STAGE_IDLE;
