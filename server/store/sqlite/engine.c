@@ -4,11 +4,12 @@
 
 /*
  * Pages in the write-ahead log after which it is brought into the file: when
- * quiet, early, so that readers and restarts stay fast; under load only once
- * it is large, since the writer waits for two syncs meanwhile.
+ * quiet, early, so that readers and restarts stay fast; under load later, since
+ * the writer waits for two syncs meanwhile, but before that takes so long that
+ * the slowest answers tell of nothing else (docs/performance.md).
  */
 #define WAL_PAGES_QUIET 256
-#define WAL_PAGES_LOAD 16384
+#define WAL_PAGES_LOAD 2048
 
 extern const struct pst_migration pst_migrations_sqlite[];
 extern const size_t pst_migrations_sqlite_count;
