@@ -142,6 +142,7 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
             self.process = subprocess.Popen(
                 [self.program("posternd"), "run", "-c", self.config, *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        atexit.register(self.end)  # whatever becomes of the test
 
     def start(self):
         self.run()
