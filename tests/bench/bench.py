@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--build", required=True, type=Path)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is ended
     facts, figures = machine(), []
     if not args.json:
         print(", ".join(f"{key} {value}" for key, value in facts.items()))

@@ -126,12 +126,8 @@ def in_use(port):
 
 def serve():
     print("\nCtrl-C ends it.", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        print("\nstopping", flush=True)
+    while True:
+        signal.pause()
 
 
 def main():
@@ -146,19 +142,23 @@ def main():
     if in_use(port):
         sys.exit(f"demo: port {port} is in use; choose another with --port N")
     gateway = Gateway(prepare(args.dir.absolute()), port=port, build=args.build.resolve())
-    play, practice = Play(), Practice(gateway)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    play, practice, played = Play(), Practice(gateway), False
     try:
         founding.play(play, practice)
         exchange.play(play, practice)
         refusals.play(play, practice)
         path = describe(practice)
         play.summary()
+        played = True
         if not args.exit:
             addresses(practice, path)
             serve()
+    except KeyboardInterrupt:
+        print("\nstopping", flush=True)
     finally:
         gateway.stop()
-    sys.exit(1 if play.failed else 0)
+    sys.exit(0 if played and not play.failed else 1)
 
 
 if __name__ == "__main__":
