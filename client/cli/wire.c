@@ -82,12 +82,6 @@ enum pst_err pst_wire_get_uuid(const json_t *object, const char *name, struct ps
     return pst_uuid_parse(text, strlen(text), ret_uuid);
 }
 
-enum pst_err pst_wire_get_time(const json_t *object, const char *name, int64_t *ret_ms)
-{
-    const char *text = pst_wire_get(object, name);
-    return pst_time_parse(text, strlen(text), ret_ms);
-}
-
 enum pst_err pst_wire_read_id(struct pst_cli *cli, const char *text, const char *what,
                               struct pst_uuid *ret_uuid)
 {

@@ -36,8 +36,6 @@ PST_MUST_CHECK enum pst_err pst_wire_get_exact(const json_t *object, const char 
                                                uint8_t *ret_bytes, size_t len);
 PST_MUST_CHECK enum pst_err pst_wire_get_uuid(const json_t *object, const char *name,
                                               struct pst_uuid *ret_uuid);
-PST_MUST_CHECK enum pst_err pst_wire_get_time(const json_t *object, const char *name,
-                                              int64_t *ret_ms);
 
 /* An id from the command line; says what is wrong. what: "a patient's id". */
 PST_MUST_CHECK enum pst_err pst_wire_read_id(struct pst_cli *cli, const char *text,

@@ -193,15 +193,6 @@ enum pst_err pst_row_append(struct pst_rows *rows, int column, struct pst_buf *o
     return pst_buf_append_bytes(out, pst_row_bytes(rows, column));
 }
 
-enum pst_err pst_row_text_copy(struct pst_rows *rows, int column, char **ret_text)
-{
-    char *text = strdup(pst_row_text(rows, column));
-    if (text == NULL)
-        return PST_ERR_NOMEM;
-    *ret_text = text;
-    return PST_OK;
-}
-
 enum pst_err pst_row_text_array(struct pst_rows *rows, int column, char *ret_text, size_t cap)
 {
     const char *text = pst_row_text(rows, column);

@@ -139,9 +139,6 @@ PST_MUST_CHECK enum pst_err pst_row_array(struct pst_rows *rows, int column, uin
 /* Append the bytes or text of a column. PST_ERR_TOO_LONG; PST_ERR_NOMEM. */
 PST_MUST_CHECK enum pst_err pst_row_append(struct pst_rows *rows, int column, struct pst_buf *out);
 
-/* A copy of a text, given; free(). PST_ERR_NOMEM. */
-PST_MUST_CHECK enum pst_err pst_row_text_copy(struct pst_rows *rows, int column, char **ret_text);
-
 /* A copy that ends in a NUL, in an array; PST_ERR_STORE when it does not fit. */
 PST_MUST_CHECK enum pst_err pst_row_text_array(struct pst_rows *rows, int column, char *ret_text,
                                                size_t cap);

@@ -15,11 +15,6 @@ json_t *pst_answer_id(const struct pst_uuid *id)
     return json_string(text);
 }
 
-json_t *pst_answer_id_or_null(const struct pst_uuid *id)
-{
-    return pst_uuid_is_nil(id) ? json_null() : pst_answer_id(id);
-}
-
 json_t *pst_answer_time(int64_t at_ms)
 {
     char text[PST_TIME_TEXT_SIZE];

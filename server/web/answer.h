@@ -13,8 +13,6 @@
 #include "postern/uuid.h"
 
 json_t *pst_answer_id(const struct pst_uuid *id);
-/* The id, or null when it is nil. */
-json_t *pst_answer_id_or_null(const struct pst_uuid *id);
 /* YYYY-MM-DDTHH:MM:SS.mmmZ */
 json_t *pst_answer_time(int64_t at_ms);
 /* YYYY-MM-DD */
