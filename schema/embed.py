@@ -4,6 +4,7 @@
     embed.py migrations ENGINE OUT.c FILE...   NNNN-name.sql, numbered from 1 without a gap
     embed.py terms OUT.c FILE...               ID-VERSION.LANGUAGE.txt
     embed.py words OUT.c FILE...               redirect.LANGUAGE.txt
+    embed.py grants ENGINE OUT.c FILE
 """
 import pathlib
 import re
@@ -53,6 +54,14 @@ def words(out, names):
     write(out, "web/redirect_words.h", "struct pst_words pst_redirect_words_builtin", rows)
 
 
+def grants(engine, out, name):
+    text = literal(pathlib.Path(name).read_text(encoding="utf-8"))
+    pathlib.Path(out).write_text(
+        f'#include "server/store/engine.h"\n\nconst char pst_grants_{engine}[] =\n{text};\n',
+        encoding="utf-8",
+    )
+
+
 def write(out, header, declaration, rows):
     name = declaration.split()[-1]
     pathlib.Path(out).write_text(
@@ -67,6 +76,8 @@ def main():
     kind, *rest = sys.argv[1:]
     if kind == "migrations":
         migrations(rest[0], rest[1], rest[2:])
+    elif kind == "grants":
+        grants(*rest)
     elif kind == "words":
         words(rest[0], rest[1:])
     else:

@@ -19,13 +19,12 @@ static int last_known(const struct pst_engine *engine)
 }
 
 enum pst_err pst_migrate_same_version(const struct pst_engine *engine, const char *target,
-                                      int *ret_have, int *ret_know,
+                                      enum pst_store_role role, int *ret_have, int *ret_know,
                                       struct pst_store_problem *ret_problem)
 {
     struct pst_connection *connection = NULL;
     int have = 0, know = last_known(engine);
-    enum pst_err r =
-        engine->connect(target, PST_CONNECTION_CHECK, PST_STORE_TOOL, &connection, ret_problem);
+    enum pst_err r = engine->connect(target, PST_CONNECTION_CHECK, role, &connection, ret_problem);
     if (r == PST_OK)
         r = engine->migration_last(connection, &have);
     engine->disconnect(&connection);
@@ -67,7 +66,7 @@ static enum pst_err apply(const struct pst_engine *engine, struct pst_connection
 {
     uint8_t hash[PST_MIGRATION_HASH_BYTES];
     hash_of(migration, hash);
-    enum pst_err r = engine->begin(connection, true);
+    enum pst_err r = engine->begin(connection, PST_BEGIN_WRITE);
     if (r != PST_OK)
         return r;
     r = engine->script(connection, migration->sql, ret_problem);
@@ -111,6 +110,8 @@ enum pst_err pst_migrate_with(const struct pst_engine *engine, const char *targe
         engine->connect(target, PST_CONNECTION_MIGRATE, PST_STORE_TOOL, &connection, ret_problem);
     if (r == PST_OK)
         r = apply_missing(engine, connection, migrations, count, ret_from, ret_problem);
+    if (r == PST_OK && engine->grants != NULL)
+        r = engine->script(connection, engine->grants, ret_problem);
     engine->disconnect(&connection);
     if (r == PST_OK && ret_to != NULL)
         *ret_to = (int)count;
@@ -148,6 +149,7 @@ enum pst_err pst_store_version_check(const char *url, int *ret_have, int *ret_kn
     const char *target = NULL;
     enum pst_err r = pst_store_target(url, &engine, &target, ret_problem);
     if (r == PST_OK)
-        r = pst_migrate_same_version(engine, target, ret_have, ret_know, ret_problem);
+        r = pst_migrate_same_version(engine, target, PST_STORE_TOOL, ret_have, ret_know,
+                                     ret_problem);
     return r == PST_OK ? check_integrity(engine, target, ret_problem) : r;
 }

@@ -9,8 +9,8 @@
  * PST_ERR_UNSUPPORTED else; ret_have and ret_know may be NULL.
  */
 PST_MUST_CHECK enum pst_err pst_migrate_same_version(const struct pst_engine *engine,
-                                                     const char *target, int *ret_have,
-                                                     int *ret_know,
+                                                     const char *target, enum pst_store_role role,
+                                                     int *ret_have, int *ret_know,
                                                      struct pst_store_problem *ret_problem);
 
 /*

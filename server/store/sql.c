@@ -61,12 +61,8 @@ static void check(const struct pst_tx *tx, enum pst_statement statement,
 enum pst_err pst_sql_exec_values(struct pst_tx *tx, enum pst_statement statement,
                                  int64_t *ret_changes, const struct pst_value *values, size_t count)
 {
-    int64_t changes = 0;
     check(tx, statement, values, count);
-    enum pst_err r = tx->engine->exec(tx->connection, statement, values, count, &changes);
-    if (r == PST_OK && ret_changes != NULL)
-        *ret_changes = changes;
-    return r;
+    return tx->engine->exec(tx->connection, statement, values, count, ret_changes);
 }
 
 enum pst_err pst_sql_exec_found(struct pst_tx *tx, enum pst_statement statement,

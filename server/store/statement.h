@@ -17,7 +17,9 @@
 
 enum pst_statement {
 #define X(id, ...) PST_STMT_##id,
+#define X_LOCK(id, ...) PST_STMT_##id,
 #include "server/store/statements.def"
+#undef X_LOCK
 #undef X
     PST_STMT__MAX
 };
@@ -46,6 +48,7 @@ struct pst_statement_def {
     const char *params;
     const char *columns;
     const char *sql;
+    bool lock; /* locks rows and gives none; where one transaction writes at a time, nothing */
 };
 
 /* Never NULL for a statement in range. */

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/store/migrate.h"
 #include "server/store/target.h"
@@ -11,11 +12,19 @@
 /* Reading connections kept for the next reader; more are opened when needed. */
 #define READERS_KEPT 16
 
+/*
+ * A read whose connection is lost is tried again while a fail-over may be under
+ * way: 50, 100, … 700 ms apart, some ten seconds together.
+ */
+#define READ_TRIES 15
+#define READ_STEP_MS 50
+
 struct pst_store {
     const struct pst_engine *engine;
     char *target;
     enum pst_store_role role;
-    struct pst_writer *writer;
+    struct pst_writer *alone;  /* its jobs take turns */
+    struct pst_writer *shared; /* NULL: the engine has none, all take turns */
     pthread_mutex_t lock;
     /* Under lock: */
     struct pst_connection *readers[READERS_KEPT];
@@ -59,10 +68,12 @@ static void reader_put(struct pst_store *store, struct pst_connection *reader)
 static enum pst_err open_connections(struct pst_store *store, struct pst_store_problem *ret_problem)
 {
     struct pst_connection *connection = NULL;
-    enum pst_err r = store->engine->connect(store->target, PST_CONNECTION_WRITE, store->role,
-                                            &connection, ret_problem);
-    if (r == PST_OK)
-        r = pst_writer_new(store->engine, connection, store->role, &store->writer);
+    size_t hands = store->engine->shared_writers(store->role);
+    enum pst_err r = pst_writer_new(store->engine, store->target, store->role, /* hands= */ 1,
+                                    /* shared= */ false, &store->alone, ret_problem);
+    if (r == PST_OK && hands > 0)
+        r = pst_writer_new(store->engine, store->target, store->role, hands, /* shared= */ true,
+                           &store->shared, ret_problem);
     if (r != PST_OK)
         return r;
     r = store->engine->connect(store->target, PST_CONNECTION_READ, store->role, &connection,
@@ -81,7 +92,7 @@ enum pst_err pst_store_open(const char *url, enum pst_store_role role, struct ps
     const char *target = NULL;
     enum pst_err r = pst_store_target(url, &engine, &target, ret_problem);
     if (r == PST_OK)
-        r = pst_migrate_same_version(engine, target, NULL, NULL, ret_problem);
+        r = pst_migrate_same_version(engine, target, role, NULL, NULL, ret_problem);
     if (r != PST_OK)
         return r;
     struct pst_store *store = calloc(1, sizeof *store);
@@ -108,7 +119,8 @@ void pst_store_close(struct pst_store **store)
     if (store == NULL || *store == NULL)
         return;
     struct pst_store *closing = *store;
-    pst_writer_free(&closing->writer);
+    pst_writer_free(&closing->alone);
+    pst_writer_free(&closing->shared);
     while (closing->readers_free > 0)
         closing->engine->disconnect(&closing->readers[--closing->readers_free]);
     (void)pthread_mutex_destroy(&closing->lock);
@@ -117,25 +129,55 @@ void pst_store_close(struct pst_store **store)
     *store = NULL;
 }
 
-enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
+/* True: the connection was lost on the way, and the result means nothing. */
+static bool read_once(struct pst_store *store, struct pst_connection *reader, pst_store_fn fn,
+                      void *ctx, enum pst_err *ret_result)
 {
-    struct pst_connection *reader = NULL;
-    enum pst_err r = reader_take(store, &reader);
-    if (r != PST_OK)
-        return r;
-    r = store->engine->begin(reader, false);
+    enum pst_err r = store->engine->begin(reader, PST_BEGIN_READ);
     if (r == PST_OK) {
         struct pst_tx tx = {store->engine, reader, store->role, false};
         r = fn(&tx, ctx);
         store->engine->rollback(reader);
     }
-    reader_put(store, reader);
+    *ret_result = r;
+    return r != PST_OK && store->engine->fate(reader) != PST_FATE_FAILED;
+}
+
+static void pause_ms(int64_t ms)
+{
+    const struct timespec step = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&step, NULL);
+}
+
+/* A connection that is fit for a read; takes one where there is none yet. */
+static enum pst_err reader_ready(struct pst_store *store, struct pst_connection **reader)
+{
+    bool committed = false;
+    if (*reader == NULL)
+        return reader_take(store, reader);
+    return store->engine->recover(*reader, &committed);
+}
+
+enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
+{
+    struct pst_connection *reader = NULL;
+    enum pst_err r = PST_ERR_BUSY;
+    bool again = true;
+    for (int tries = 0; again && tries < READ_TRIES; tries++) {
+        if (tries > 0)
+            pause_ms(tries * READ_STEP_MS);
+        r = reader_ready(store, &reader);
+        again = r == PST_OK ? read_once(store, reader, fn, ctx, &r) : r == PST_ERR_BUSY;
+    }
+    if (reader != NULL)
+        reader_put(store, reader);
     return r;
 }
 
 enum pst_err pst_store_submit(struct pst_store *store, struct pst_store_job *job)
 {
-    return pst_writer_submit(store->writer, job);
+    struct pst_writer *writer = job->shared && store->shared != NULL ? store->shared : store->alone;
+    return pst_writer_submit(writer, job);
 }
 
 /* A job whose submitter waits. */
@@ -161,7 +203,8 @@ static void wake(struct pst_store_job *job, enum pst_err result)
 enum pst_err pst_store_write(struct pst_store *store, pst_store_fn fn, void *ctx)
 {
     /* Would wait for itself for ever. */
-    if (pst_writer_is_self(store->writer))
+    if (pst_writer_is_self(store->alone) ||
+        (store->shared != NULL && pst_writer_is_self(store->shared)))
         return PST_ERR_INTERNAL;
     struct waiter waiter = {.job = {.fn = fn, .ctx = ctx, .done = wake},
                             .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -182,7 +225,10 @@ enum pst_err pst_store_write(struct pst_store *store, pst_store_fn fn, void *ctx
 
 void pst_store_counters(struct pst_store *store, struct pst_store_counters *ret_counters)
 {
-    pst_writer_counters(store->writer, ret_counters);
+    *ret_counters = (struct pst_store_counters){.jobs = 0};
+    pst_writer_counters(store->alone, ret_counters);
+    if (store->shared != NULL)
+        pst_writer_counters(store->shared, ret_counters);
     pthread_mutex_lock(&store->lock);
     ret_counters->readers = store->readers_opened;
     pthread_mutex_unlock(&store->lock);

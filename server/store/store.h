@@ -50,15 +50,15 @@ typedef enum pst_err (*pst_store_fn)(struct pst_tx *tx, void *ctx);
 /*
  * Open a store that was made and brought up to date by pst_store_migrate.
  *
- *   url          "sqlite:/absolute/path"; "postgresql://…" is not in this build
+ *   url          "sqlite:/absolute/path" or "postgresql://LOGIN@HOST/DATABASE"
  *   ret_store    given; release with pst_store_close
  *   ret_problem  may be NULL; filled on failure
  *
  * Prepares every statement of the role: one that does not fit the schema makes
  * the opening fail. Starts the writer's thread.
- * PST_OK; PST_ERR_INVALID (url); PST_ERR_UNSUPPORTED (engine not in this
- * build, or the store's version is not this program's); PST_ERR_NOT_FOUND (no
- * such file); PST_ERR_STORE; PST_ERR_BUSY; PST_ERR_NOMEM.
+ * PST_OK; PST_ERR_INVALID (url); PST_ERR_UNSUPPORTED (the store's version is
+ * not this program's); PST_ERR_NOT_FOUND (no such file); PST_ERR_STORE;
+ * PST_ERR_BUSY (no database answers); PST_ERR_NOMEM.
  */
 PST_MUST_CHECK enum pst_err pst_store_open(const char *url, enum pst_store_role role,
                                            struct pst_store **ret_store,
@@ -69,7 +69,9 @@ void pst_store_close(struct pst_store **store);
 
 /*
  * Run fn in one read transaction: all its reads see one moment. Never waits
- * for a writer. Returns what fn returns, or PST_ERR_STORE, PST_ERR_NOMEM.
+ * for a writer. When the database goes away meanwhile, fn is run again from its
+ * start over another connection. Returns what fn returns, or PST_ERR_STORE,
+ * PST_ERR_BUSY (no database answers), PST_ERR_NOMEM.
  */
 PST_MUST_CHECK enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx);
 
@@ -78,15 +80,15 @@ PST_MUST_CHECK enum pst_err pst_store_read(struct pst_store *store, pst_store_fn
  * commit with whatever else waits. Not from a job's done().
  *
  * Returns what fn returned when that is not PST_OK (nothing was written);
- * PST_OK: durable; PST_ERR_BUSY: another process kept the store or the queue
- * is full, nothing written; PST_ERR_STORE: the commit failed and may or may not
- * have happened: only a look can tell.
+ * PST_OK: durable; PST_ERR_BUSY: another process kept the store, no database
+ * answers or the queue is full, nothing written; PST_ERR_STORE: the commit
+ * failed and may or may not have happened: only a look can tell.
  */
 PST_MUST_CHECK enum pst_err pst_store_write(struct pst_store *store, pst_store_fn fn, void *ctx);
 
 /*
  * A write whose caller does not wait. The caller owns it and keeps it, and
- * ctx, until done was called; the first three members are theirs to fill.
+ * ctx, until done was called; the first four members are theirs to fill.
  */
 struct pst_store_job {
     pst_store_fn fn;
@@ -97,8 +99,17 @@ struct pst_store_job {
      * and submit others.
      */
     void (*done)(struct pst_store_job *job, enum pst_err result);
+    /*
+     * Unless this is set the operation is the only write of its kind in the
+     * whole store while it runs: what it has read stays true until it commits.
+     * A shared one runs beside others where the engine can; it locks each row
+     * whose change would forbid it (pst_sql_lock), and its other statements are
+     * right whatever commits between them.
+     */
+    bool shared;
     /* The store's own. */
     enum pst_err result;
+    int64_t submitted_ms; /* monotonic */
     struct pst_store_job *next;
 };
 

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct pst_engine *const engines[] = {&pst_engine_sqlite};
-
-/* Schemes this program has heard of and was built without. */
-static const char *const absent[] = {"postgresql:", "postgres:"};
+static const struct pst_engine *const engines[] = {&pst_engine_sqlite, &pst_engine_postgresql};
 
 void pst_store_problem_set(struct pst_store_problem *problem, const char *format, ...)
 {
@@ -34,13 +31,7 @@ enum pst_err pst_store_target(const char *url, const struct pst_engine **ret_eng
             return PST_OK;
         }
     }
-    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
-        if (has_scheme(url, absent[i])) {
-            pst_store_problem_set(ret_problem,
-                                  "PostgreSQL is not in this build: use sqlite:/path/to/file");
-            return PST_ERR_UNSUPPORTED;
-        }
-    }
-    pst_store_problem_set(ret_problem, "the store must be sqlite:/path/to/file");
+    pst_store_problem_set(ret_problem, "the store must be sqlite:/path/to/file or "
+                                       "postgresql://LOGIN@HOST/DATABASE");
     return PST_ERR_INVALID;
 }

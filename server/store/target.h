@@ -10,7 +10,7 @@ void pst_store_problem_set(struct pst_store_problem *problem, const char *format
 
 /*
  *   ret_target  the url after its scheme, borrowed from url
- * PST_OK; PST_ERR_INVALID; PST_ERR_UNSUPPORTED for an engine not in this build.
+ * PST_OK; PST_ERR_INVALID.
  */
 PST_MUST_CHECK enum pst_err pst_store_target(const char *url, const struct pst_engine **ret_engine,
                                              const char **ret_target,

@@ -7,12 +7,28 @@
 
 /* Quiet time after which housekeeping cannot be in anybody's way. */
 #define IDLE_MS 50
+/*
+ * From its submission a job is run again for so long when the database goes
+ * away or says to try again: a fail-over takes seconds, and no caller waits
+ * much longer.
+ */
+#define RETRY_MS 20000
+/* Between two tries; doubled each time, up to the second. */
+#define RETRY_STEP_MS 5
+#define RETRY_STEP_MAX_MS 400
+
+struct hand {
+    struct pst_writer *writer;
+    struct pst_connection *connection;
+    pthread_t thread;
+};
 
 struct pst_writer {
     const struct pst_engine *engine;
-    struct pst_connection *connection;
     enum pst_store_role role;
-    pthread_t thread;
+    unsigned flags; /* PST_BEGIN_… of every transaction */
+    struct hand hands[PST_WRITER_HANDS_MAX];
+    size_t hands_count;
     pthread_mutex_t lock;
     pthread_cond_t more;
     /* Under lock: */
@@ -23,108 +39,217 @@ struct pst_writer {
     atomic_uint_fast64_t jobs, groups, commits, reruns, checkpoints;
 };
 
-/* How a group's run ended. */
-enum outcome {
-    OUTCOME_DONE,  /* every job has its result, the transaction stands */
-    OUTCOME_DIRTY, /* a failed job left changes behind */
-    OUTCOME_LOST,  /* the engine ended the transaction */
+/* How a transaction ended. */
+enum ending {
+    ENDING_SETTLED, /* committed, or rightly not: every job has its result */
+    ENDING_UNDONE,  /* rolled back; which job failed, and how, is to be found out guarded */
+    ENDING_AGAIN,   /* nothing was written, through nobody's fault */
+    ENDING_UNKNOWN, /* nobody knows yet whether it was committed */
 };
 
-static enum outcome run_plain(struct pst_writer *writer, struct pst_tx *tx,
-                              struct pst_store_job *group)
+static int64_t monotonic_ms(void)
 {
-    for (struct pst_store_job *job = group; job != NULL; job = job->next) {
-        uint64_t before = writer->engine->changes(tx->connection);
-        job->result = job->fn(tx, job->ctx);
-        if (!writer->engine->in_transaction(tx->connection))
-            return OUTCOME_LOST;
-        if (job->result != PST_OK && writer->engine->changes(tx->connection) != before)
-            return OUTCOME_DIRTY;
-    }
-    return OUTCOME_DONE;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static enum pst_err run_guarded(struct pst_writer *writer, struct pst_tx *tx,
-                                struct pst_store_job *job)
+static void sleep_ms(int64_t ms)
 {
-    enum pst_err r = writer->engine->savepoint(tx->connection);
-    if (r != PST_OK)
-        return r;
-    r = job->fn(tx, job->ctx);
-    if (!writer->engine->in_transaction(tx->connection))
-        return r == PST_OK ? PST_ERR_STORE : r;
-    if (r != PST_OK) {
-        enum pst_err undone = writer->engine->rollback_to(tx->connection);
-        return undone == PST_OK ? r : undone;
-    }
-    return writer->engine->release(tx->connection);
+    const struct timespec step = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&step, NULL);
 }
 
-static enum outcome run_with_savepoints(struct pst_writer *writer, struct pst_tx *tx,
-                                        struct pst_store_job *group)
-{
-    for (struct pst_store_job *job = group; job != NULL; job = job->next) {
-        job->result = run_guarded(writer, tx, job);
-        if (!writer->engine->in_transaction(tx->connection))
-            return OUTCOME_LOST;
-    }
-    return OUTCOME_DONE;
-}
+/* ---- one transaction ------------------------------------------------------- */
 
-/* A failure that took the transaction: what seemed well is not. */
-static void fail_all(struct pst_store_job *group, enum pst_err why)
+static void fail_all(struct pst_store_job *group, size_t count, enum pst_err why)
 {
-    for (struct pst_store_job *job = group; job != NULL; job = job->next)
+    for (struct pst_store_job *job = group; count > 0; job = job->next, count--)
         job->result = why;
 }
 
-static void fail_those_that_passed(struct pst_store_job *group, enum pst_err why)
+/* A failure that took the transaction: what seemed well is not. */
+static void fail_those_that_passed(struct pst_store_job *group, size_t count, enum pst_err why)
 {
-    for (struct pst_store_job *job = group; job != NULL; job = job->next) {
+    for (struct pst_store_job *job = group; count > 0; job = job->next, count--) {
         if (job->result == PST_OK)
             job->result = why;
     }
 }
 
-/* Runs the group in one transaction; leaves every job its result. */
-static bool run_once(struct pst_writer *writer, struct pst_store_job *group, bool savepoints)
+static enum ending ending_of(const struct hand *hand, enum ending failed)
 {
-    struct pst_tx tx = {writer->engine, writer->connection, writer->role, true};
-    enum pst_err r = writer->engine->begin(writer->connection, true);
-    if (r != PST_OK) {
-        fail_all(group, r);
-        return true;
+    switch (hand->writer->engine->fate(hand->connection)) {
+    case PST_FATE_TRANSIENT:
+        return ENDING_AGAIN;
+    case PST_FATE_UNCERTAIN:
+        return ENDING_UNKNOWN;
+    default:
+        return failed;
     }
-    enum outcome outcome =
-        savepoints ? run_with_savepoints(writer, &tx, group) : run_plain(writer, &tx, group);
-    if (outcome == OUTCOME_DONE) {
-        r = writer->engine->commit(writer->connection);
-        if (r == PST_OK)
-            atomic_fetch_add(&writer->commits, 1);
-        else
-            fail_those_that_passed(group, r);
-        return true;
-    }
-    writer->engine->rollback(writer->connection);
-    bool alone = group->next == NULL;
-    if (savepoints || (alone && group->result != PST_OK)) {
-        fail_those_that_passed(group, PST_ERR_STORE);
-        return true;
-    }
-    return false;
 }
 
-static void run_group(struct pst_writer *writer, struct pst_store_job *group)
+/* UNDONE: a job failed that had changed something, or the engine ended the transaction. */
+static enum ending run_plain(struct hand *hand, struct pst_tx *tx, struct pst_store_job *group,
+                             size_t count)
 {
+    const struct pst_engine *engine = hand->writer->engine;
+    for (struct pst_store_job *job = group; count > 0; job = job->next, count--) {
+        uint64_t before = engine->changes(tx->connection);
+        job->result = job->fn(tx, job->ctx);
+        if (!engine->in_transaction(tx->connection) ||
+            (job->result != PST_OK && engine->changes(tx->connection) != before))
+            return ENDING_UNDONE;
+    }
+    return ENDING_SETTLED;
+}
+
+static enum pst_err run_guarded(const struct pst_engine *engine, struct pst_tx *tx,
+                                struct pst_store_job *job)
+{
+    enum pst_err r = engine->savepoint(tx->connection);
+    if (r != PST_OK)
+        return r;
+    r = job->fn(tx, job->ctx);
+    if (!engine->in_transaction(tx->connection))
+        return r == PST_OK ? PST_ERR_STORE : r;
+    if (r != PST_OK) {
+        enum pst_err undone = engine->rollback_to(tx->connection);
+        return undone == PST_OK ? r : undone;
+    }
+    return engine->release(tx->connection);
+}
+
+static enum ending run_with_savepoints(struct hand *hand, struct pst_tx *tx,
+                                       struct pst_store_job *group, size_t count)
+{
+    const struct pst_engine *engine = hand->writer->engine;
+    for (struct pst_store_job *job = group; count > 0; job = job->next, count--) {
+        job->result = run_guarded(engine, tx, job);
+        if (!engine->in_transaction(tx->connection))
+            return ENDING_UNDONE;
+    }
+    return ENDING_SETTLED;
+}
+
+typedef enum ending (*run_fn)(struct hand *hand, struct pst_tx *tx, struct pst_store_job *group,
+                              size_t count);
+
+/*
+ * Runs jobs in one transaction and commits it. Where it does not stand, the
+ * results of jobs that returned PST_OK mean nothing.
+ */
+static enum ending run_once(struct hand *hand, struct pst_store_job *group, size_t count,
+                            run_fn run, unsigned flags)
+{
+    struct pst_writer *writer = hand->writer;
+    const struct pst_engine *engine = writer->engine;
+    struct pst_tx tx = {engine, hand->connection, writer->role, true};
     /* A job that is never reached must not look as if it had passed. */
-    fail_all(group, PST_ERR_STORE);
-    atomic_fetch_add(&writer->groups, 1);
-    if (!run_once(writer, group, /* savepoints= */ false)) {
-        fail_all(group, PST_ERR_STORE);
-        atomic_fetch_add(&writer->reruns, 1);
-        (void)run_once(writer, group, /* savepoints= */ true);
+    fail_all(group, count, PST_ERR_STORE);
+    enum pst_err r = engine->begin(hand->connection, writer->flags | flags);
+    if (r != PST_OK) {
+        fail_all(group, count, r);
+        return ending_of(hand, ENDING_SETTLED);
+    }
+    enum ending ending = run(hand, &tx, group, count);
+    if (ending != ENDING_SETTLED) {
+        engine->rollback(hand->connection);
+        return ending_of(hand, ending);
+    }
+    r = engine->commit(hand->connection);
+    if (r == PST_OK) {
+        atomic_fetch_add(&writer->commits, 1);
+        return ENDING_SETTLED;
+    }
+    if ((flags & PST_BEGIN_DEFER) != 0)
+        return ending_of(hand, ENDING_UNDONE);
+    ending = ending_of(hand, ENDING_SETTLED);
+    if (ending == ENDING_SETTLED)
+        fail_those_that_passed(group, count, r);
+    return ending;
+}
+
+/* ---- again ------------------------------------------------------------------ */
+
+/*
+ * After AGAIN or UNKNOWN: get the connection back and learn what happened.
+ * SETTLED: it had been committed. Waits between tries; past the deadline it is
+ * what it was.
+ */
+static enum ending recover(struct hand *hand, enum ending ending, int64_t deadline_ms)
+{
+    int64_t step_ms = RETRY_STEP_MS;
+    for (;;) {
+        bool committed = false;
+        enum pst_err r = hand->writer->engine->recover(hand->connection, &committed);
+        if (r == PST_OK)
+            return committed ? ENDING_SETTLED : ENDING_AGAIN;
+        if (monotonic_ms() >= deadline_ms)
+            return ending;
+        sleep_ms(step_ms);
+        step_ms = step_ms * 2 < RETRY_STEP_MAX_MS ? step_ms * 2 : RETRY_STEP_MAX_MS;
     }
 }
+
+/* One job in a transaction of its own, until it has a result or its time is over. */
+static void run_alone(struct hand *hand, struct pst_store_job *job)
+{
+    int64_t deadline_ms = job->submitted_ms + RETRY_MS;
+    int64_t step_ms = RETRY_STEP_MS;
+    for (;;) {
+        enum ending ending = run_once(hand, job, 1, run_plain, 0);
+        /* Its own failure; rolled back already when it had changed something. */
+        if (ending == ENDING_UNDONE && job->result == PST_OK)
+            job->result = PST_ERR_STORE;
+        if (ending == ENDING_AGAIN || ending == ENDING_UNKNOWN)
+            ending = recover(hand, ending, deadline_ms);
+        if (ending == ENDING_SETTLED || ending == ENDING_UNDONE)
+            return;
+        if (monotonic_ms() >= deadline_ms) {
+            job->result = ending == ENDING_UNKNOWN ? PST_ERR_STORE : PST_ERR_BUSY;
+            return;
+        }
+        /* Whoever it met is given time to end: else they meet again. */
+        sleep_ms(step_ms);
+        step_ms = step_ms * 2 < RETRY_STEP_MAX_MS ? step_ms * 2 : RETRY_STEP_MAX_MS;
+    }
+}
+
+static void run_guarded_group(struct hand *hand, struct pst_store_job *group, size_t count)
+{
+    if (hand->writer->engine->savepoint == NULL) {
+        for (struct pst_store_job *job = group; count > 0; job = job->next, count--)
+            run_alone(hand, job);
+        return;
+    }
+    if (run_once(hand, group, count, run_with_savepoints, 0) != ENDING_SETTLED)
+        fail_those_that_passed(group, count, PST_ERR_STORE);
+}
+
+static void run_group(struct hand *hand, struct pst_store_job *group, size_t count)
+{
+    struct pst_writer *writer = hand->writer;
+    atomic_fetch_add(&writer->groups, 1);
+    unsigned defer = writer->engine->savepoint == NULL ? PST_BEGIN_DEFER : 0U;
+    enum ending ending = run_once(hand, group, count, run_plain, defer);
+    if (ending == ENDING_AGAIN || ending == ENDING_UNKNOWN)
+        ending = recover(hand, ending, group->submitted_ms + RETRY_MS);
+    if (ending == ENDING_SETTLED)
+        return;
+    if (ending == ENDING_UNKNOWN) {
+        fail_all(group, count, PST_ERR_STORE);
+        return;
+    }
+    /* One job alone that failed by itself, at once, has had its say. */
+    if (ending == ENDING_UNDONE && count == 1 && group->result != PST_OK &&
+        writer->engine->savepoint != NULL)
+        return;
+    atomic_fetch_add(&writer->reruns, 1);
+    run_guarded_group(hand, group, count);
+}
+
+/* ---- the queue --------------------------------------------------------------- */
 
 static void report(struct pst_store_job *group)
 {
@@ -136,12 +261,13 @@ static void report(struct pst_store_job *group)
     }
 }
 
-/* The first jobs of the queue, at most a group's. Under lock. */
-static struct pst_store_job *take_group(struct pst_writer *writer)
+/* The first jobs of the queue, at most a group's, and this hand's share of them. Under lock. */
+static struct pst_store_job *take_group(struct pst_writer *writer, size_t *ret_count)
 {
     struct pst_store_job *group = writer->first, *end = group;
+    size_t share = (writer->waiting + writer->hands_count - 1) / writer->hands_count;
     size_t count = 1;
-    for (; count < PST_STORE_GROUP_MAX && end->next != NULL; count++)
+    for (; count < share && count < PST_STORE_GROUP_MAX && end->next != NULL; count++)
         end = end->next;
     writer->first = end->next;
     if (writer->first == NULL)
@@ -149,12 +275,14 @@ static struct pst_store_job *take_group(struct pst_writer *writer)
     end->next = NULL;
     writer->waiting -= count;
     atomic_fetch_add(&writer->jobs, count);
+    *ret_count = count;
     return group;
 }
 
 /* Waits for jobs; keeps house once it was quiet for a while. Under lock. */
-static void wait_for_more(struct pst_writer *writer)
+static void wait_for_more(struct hand *hand)
 {
+    struct pst_writer *writer = hand->writer;
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += IDLE_MS * 1000000L;
@@ -168,25 +296,27 @@ static void wait_for_more(struct pst_writer *writer)
     if (writer->first != NULL || writer->ending)
         return;
     pthread_mutex_unlock(&writer->lock);
-    if (writer->engine->idle(writer->connection))
+    if (writer->engine->idle(hand->connection))
         atomic_fetch_add(&writer->checkpoints, 1);
     pthread_mutex_lock(&writer->lock);
     while (writer->first == NULL && !writer->ending)
         pthread_cond_wait(&writer->more, &writer->lock);
 }
 
-static void *writer_main(void *arg)
+static void *hand_main(void *arg)
 {
-    struct pst_writer *writer = arg;
+    struct hand *hand = arg;
+    struct pst_writer *writer = hand->writer;
     pthread_mutex_lock(&writer->lock);
     while (writer->first != NULL || !writer->ending) {
         if (writer->first == NULL) {
-            wait_for_more(writer);
+            wait_for_more(hand);
             continue;
         }
-        struct pst_store_job *group = take_group(writer);
+        size_t count = 0;
+        struct pst_store_job *group = take_group(writer, &count);
         pthread_mutex_unlock(&writer->lock);
-        run_group(writer, group);
+        run_group(hand, group, count);
         report(group);
         pthread_mutex_lock(&writer->lock);
     }
@@ -194,7 +324,9 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-static enum pst_err start(struct pst_writer *writer)
+/* ---- making and ending --------------------------------------------------------- */
+
+static enum pst_err locks_make(struct pst_writer *writer)
 {
     pthread_condattr_t attributes;
     if (pthread_condattr_init(&attributes) != 0)
@@ -205,32 +337,52 @@ static enum pst_err start(struct pst_writer *writer)
     if (failed != 0)
         return PST_ERR_NOMEM;
     (void)pthread_mutex_init(&writer->lock, NULL);
-    if (pthread_create(&writer->thread, NULL, writer_main, writer) == 0)
-        return PST_OK;
-    (void)pthread_mutex_destroy(&writer->lock);
-    (void)pthread_cond_destroy(&writer->more);
-    return PST_ERR_NOMEM;
+    return PST_OK;
 }
 
-enum pst_err pst_writer_new(const struct pst_engine *engine, struct pst_connection *connection,
-                            enum pst_store_role role, struct pst_writer **ret_writer)
+static enum pst_err hand_start(struct pst_writer *writer, const char *target,
+                               struct pst_store_problem *ret_problem)
 {
-    enum pst_err r = PST_ERR_NOMEM;
-    struct pst_writer *writer = calloc(1, sizeof *writer);
-    if (writer != NULL) {
-        writer->engine = engine;
-        writer->connection = connection;
-        writer->role = role;
-        writer->last = &writer->first;
-        r = start(writer);
+    struct hand *hand = &writer->hands[writer->hands_count];
+    hand->writer = writer;
+    enum pst_err r = writer->engine->connect(target, PST_CONNECTION_WRITE, writer->role,
+                                             &hand->connection, ret_problem);
+    if (r != PST_OK)
+        return r;
+    if (pthread_create(&hand->thread, NULL, hand_main, hand) != 0) {
+        writer->engine->disconnect(&hand->connection);
+        return PST_ERR_NOMEM;
     }
+    /* Others look at it while they take their share. */
+    pthread_mutex_lock(&writer->lock);
+    writer->hands_count++;
+    pthread_mutex_unlock(&writer->lock);
+    return PST_OK;
+}
+
+enum pst_err pst_writer_new(const struct pst_engine *engine, const char *target,
+                            enum pst_store_role role, size_t hands, bool shared,
+                            struct pst_writer **ret_writer, struct pst_store_problem *ret_problem)
+{
+    if (hands == 0 || hands > PST_WRITER_HANDS_MAX)
+        return PST_ERR_INVALID;
+    struct pst_writer *writer = calloc(1, sizeof *writer);
+    enum pst_err r = writer == NULL ? PST_ERR_NOMEM : locks_make(writer);
     if (r != PST_OK) {
         free(writer);
-        engine->disconnect(&connection);
         return r;
     }
-    *ret_writer = writer;
-    return PST_OK;
+    writer->engine = engine;
+    writer->role = role;
+    writer->flags = PST_BEGIN_WRITE | (shared ? PST_BEGIN_SHARED : 0U);
+    writer->last = &writer->first;
+    while (r == PST_OK && writer->hands_count < hands)
+        r = hand_start(writer, target, ret_problem);
+    if (r != PST_OK)
+        pst_writer_free(&writer);
+    else
+        *ret_writer = writer;
+    return r;
 }
 
 void pst_writer_free(struct pst_writer **writer)
@@ -240,12 +392,14 @@ void pst_writer_free(struct pst_writer **writer)
     struct pst_writer *ending = *writer;
     pthread_mutex_lock(&ending->lock);
     ending->ending = true;
-    pthread_cond_signal(&ending->more);
+    pthread_cond_broadcast(&ending->more);
     pthread_mutex_unlock(&ending->lock);
-    (void)pthread_join(ending->thread, NULL);
+    for (size_t i = 0; i < ending->hands_count; i++) {
+        (void)pthread_join(ending->hands[i].thread, NULL);
+        ending->engine->disconnect(&ending->hands[i].connection);
+    }
     (void)pthread_mutex_destroy(&ending->lock);
     (void)pthread_cond_destroy(&ending->more);
-    ending->engine->disconnect(&ending->connection);
     free(ending);
     *writer = NULL;
 }
@@ -253,10 +407,11 @@ void pst_writer_free(struct pst_writer **writer)
 enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *job)
 {
     enum pst_err r = PST_ERR_BUSY;
+    job->next = NULL;
+    job->result = PST_ERR_INTERNAL;
+    job->submitted_ms = monotonic_ms();
     pthread_mutex_lock(&writer->lock);
     if (writer->waiting < PST_STORE_QUEUE_MAX && !writer->ending) {
-        job->next = NULL;
-        job->result = PST_ERR_INTERNAL;
         *writer->last = job;
         writer->last = &job->next;
         writer->waiting++;
@@ -269,15 +424,19 @@ enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *
 
 bool pst_writer_is_self(const struct pst_writer *writer)
 {
-    return pthread_equal(writer->thread, pthread_self()) != 0;
+    for (size_t i = 0; i < writer->hands_count; i++)
+        if (pthread_equal(writer->hands[i].thread, pthread_self()) != 0)
+            return true;
+    return false;
 }
 
-void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *ret_counters)
+void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *counters)
 {
-    ret_counters->jobs = atomic_load(&writer->jobs);
-    ret_counters->groups = atomic_load(&writer->groups);
-    ret_counters->commits = atomic_load(&writer->commits);
-    ret_counters->reruns = atomic_load(&writer->reruns);
-    ret_counters->checkpoints = atomic_load(&writer->checkpoints);
-    ret_counters->busy_waits = writer->engine->busy_waits(writer->connection);
+    counters->jobs += atomic_load(&writer->jobs);
+    counters->groups += atomic_load(&writer->groups);
+    counters->commits += atomic_load(&writer->commits);
+    counters->reruns += atomic_load(&writer->reruns);
+    counters->checkpoints += atomic_load(&writer->checkpoints);
+    for (size_t i = 0; i < writer->hands_count; i++)
+        counters->busy_waits += writer->engine->busy_waits(writer->hands[i].connection);
 }

@@ -1,10 +1,16 @@
 /*
- * The writer: one thread that runs waiting jobs and commits them together.
+ * The writer: threads, each with a connection of its own, that run waiting
+ * jobs in groups and commit each group together.
  *
- * Only for store.c. A group first runs without savepoints: most operations
- * succeed, or fail before they changed anything. When one that had changed
- * something fails, the group is rolled back and run once more with a savepoint
- * each, so that the one that fails takes no other with it.
+ * Only for store.c. A group first runs in one transaction, without guards: most
+ * operations succeed, or fail before they changed anything. When one that had
+ * changed something fails, the group is rolled back and run once more, guarded,
+ * so that the one that fails takes no other with it: with a savepoint each
+ * where the engine has them, else each in a transaction of its own.
+ *
+ * This is also the one place where a transaction that failed through no fault
+ * of its own (connection lost, deadlock, serialisation) is run again, and where
+ * an uncertain commit is looked up before anybody is answered.
  */
 #ifndef POSTERN_SERVER_STORE_WRITER_H
 #define POSTERN_SERVER_STORE_WRITER_H
@@ -13,20 +19,27 @@
 
 struct pst_writer;
 
-/* connection: taken, also on failure. Given; release with pst_writer_free. */
-PST_MUST_CHECK enum pst_err pst_writer_new(const struct pst_engine *engine,
-                                           struct pst_connection *connection,
-                                           enum pst_store_role role,
-                                           struct pst_writer **ret_writer);
+/*
+ *   hands   threads and connections, 1 to PST_WRITER_HANDS_MAX
+ *   shared  its jobs run beside others (PST_BEGIN_SHARED)
+ *   ret_writer  given; release with pst_writer_free
+ * PST_OK; PST_ERR_NOMEM; else as the engine's connect.
+ */
+#define PST_WRITER_HANDS_MAX 8
+PST_MUST_CHECK enum pst_err pst_writer_new(const struct pst_engine *engine, const char *target,
+                                           enum pst_store_role role, size_t hands, bool shared,
+                                           struct pst_writer **ret_writer,
+                                           struct pst_store_problem *ret_problem);
 
-/* Runs what waits, ends the thread, disconnects. */
+/* Runs what waits, ends the threads, disconnects. */
 void pst_writer_free(struct pst_writer **writer);
 
 PST_MUST_CHECK enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *job);
 
-/* Is this the writer's own thread? */
+/* Is this one of the writer's own threads? */
 bool pst_writer_is_self(const struct pst_writer *writer);
 
-void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *ret_counters);
+/* Adds this writer's to the counters. */
+void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *counters);
 
 #endif

@@ -109,8 +109,11 @@ START_TEST(a_url_must_be_one_of_ours)
         enum pst_err expected;
         const char *word;
     } cases[] = {
-        {"postgresql://gateway@db1/postern", PST_ERR_UNSUPPORTED, "not in this build"},
-        {"postgres://db1", PST_ERR_UNSUPPORTED, "not in this build"},
+        {"postgresql:///postern", PST_ERR_INVALID, "no login"},
+        {"postgresql://gateway:secret@127.0.0.1/postern", PST_ERR_INVALID, "passfile"},
+        {"postgresql://gateway@db1/postern?sslmode=require", PST_ERR_INVALID, "verify-full"},
+        {"postgresql://gateway@127.0.0.1:1/postern", PST_ERR_BUSY, "connecting"},
+        {"postgres://db1", PST_ERR_INVALID, "postgresql://"},
         {"mysql://db1", PST_ERR_INVALID, "sqlite:"},
         {"", PST_ERR_INVALID, "sqlite:"},
         {"sqlite:relative.db", PST_ERR_INVALID, "slash"},

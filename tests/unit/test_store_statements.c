@@ -73,8 +73,9 @@ START_TEST(types_are_letters_we_know)
         ck_assert_uint_le(strlen(def->params), PST_STATEMENT_PARAMS_MAX);
         ck_assert_msg(def->roles != 0 && (def->roles & ~(unsigned)PST_BY_ALL) == 0, "%s",
                       def->name);
-        ck_assert_msg((strncasecmp(def->sql, "SELECT", 6) == 0) == (def->access == PST_ACCESS_READ),
-                      "%s", def->name);
+        bool reads = def->access == PST_ACCESS_READ || def->lock;
+        ck_assert_msg((strncasecmp(def->sql, "SELECT", 6) == 0) == reads, "%s", def->name);
+        ck_assert_msg((strstr(def->sql, " FOR ") != NULL) == def->lock, "%s", def->name);
     }
 }
 END_TEST

@@ -14,9 +14,31 @@
 extern const struct pst_migration pst_migrations_sqlite[];
 extern const size_t pst_migrations_sqlite_count;
 
-static enum pst_err begin(struct pst_connection *connection, bool write)
+/* One file, one writer. */
+static size_t shared_writers(enum pst_store_role role)
 {
+    (void)role;
+    return 0;
+}
+
+static enum pst_err begin(struct pst_connection *connection, unsigned flags)
+{
+    bool write = (flags & PST_BEGIN_WRITE) != 0;
     return pst_sqlite_control(connection, write ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN);
+}
+
+/* A file is not lost and found again: what failed has failed. */
+static enum pst_fate fate(struct pst_connection *connection)
+{
+    (void)connection;
+    return PST_FATE_FAILED;
+}
+
+static enum pst_err recover(struct pst_connection *connection, bool *ret_committed)
+{
+    (void)connection;
+    *ret_committed = false;
+    return PST_OK;
 }
 
 static void rollback(struct pst_connection *connection)
@@ -79,9 +101,12 @@ const struct pst_engine pst_engine_sqlite = {
     .migrations_count = &pst_migrations_sqlite_count,
     .connect = pst_sqlite_connect,
     .disconnect = pst_sqlite_disconnect,
+    .shared_writers = shared_writers,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .fate = fate,
+    .recover = recover,
     .savepoint = savepoint,
     .release = release,
     .rollback_to = rollback_to,

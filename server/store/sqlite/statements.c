@@ -49,7 +49,8 @@ enum pst_err pst_sqlite_prepare_all(struct pst_connection *connection,
     for (int i = 0; i < PST_STMT__MAX; i++) {
         enum pst_statement statement = (enum pst_statement)i;
         bool reads = pst_statement_def(statement)->access == PST_ACCESS_READ;
-        if (!pst_statement_allowed(statement, connection->role) ||
+        if (pst_statement_def(statement)->lock ||
+            !pst_statement_allowed(statement, connection->role) ||
             (connection->use == PST_CONNECTION_READ && !reads))
             continue;
         enum pst_err r = prepare(connection, statement, ret_problem);
@@ -103,13 +104,15 @@ enum pst_err pst_sqlite_exec(struct pst_connection *connection, enum pst_stateme
                              const struct pst_value *values, size_t count, int64_t *ret_changes)
 {
     struct sqlite_statement *slot = slot_of(connection, statement);
+    if (pst_statement_def(statement)->lock)
+        return PST_OK;
     if (slot == NULL)
         return PST_ERR_INTERNAL;
     int code = bind_all(slot, pst_statement_def(statement)->params, values, count, SQLITE_STATIC);
     if (code == SQLITE_OK)
         code = sqlite3_step(slot->stmt);
     enum pst_err r = code == SQLITE_ROW ? PST_ERR_INTERNAL : pst_sqlite_err(code);
-    if (r == PST_OK)
+    if (r == PST_OK && ret_changes != NULL)
         *ret_changes = sqlite3_changes64(connection->db);
     (void)sqlite3_reset(slot->stmt);
     (void)sqlite3_clear_bindings(slot->stmt);
