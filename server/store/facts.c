@@ -117,6 +117,19 @@ static enum pst_err take_messages(struct pst_rows *rows, struct pst_thread_facts
                          sizeof facts->earlier_hash.bytes);
 }
 
+enum pst_err pst_facts_lock(struct pst_tx *tx, const struct pst_uuid *thread,
+                            const struct pst_uuid *sender)
+{
+    enum pst_err r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_THREAD, PST_V_UUID(thread));
+    if (r == PST_OK)
+        r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_TEAM, PST_V_UUID(thread));
+    if (r == PST_OK)
+        r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_PATIENT, PST_V_UUID(thread));
+    if (r == PST_OK)
+        r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_PEOPLE, PST_V_UUID(thread), PST_V_UUID(sender));
+    return r;
+}
+
 enum pst_err pst_facts_thread(struct pst_tx *tx, const struct pst_facts_of *of,
                               struct pst_thread_facts *ret_facts)
 {

@@ -77,6 +77,15 @@ struct pst_thread_facts {
 };
 
 /*
+ * Lock what a message to this thread relies on: the thread, its team, its
+ * patient, the sender and everybody it is sealed to. To be called before the
+ * facts are read, in the transaction that commits what they say: no withdrawal
+ * then commits between the two. PST_OK; PST_ERR_STORE; PST_ERR_BUSY.
+ */
+PST_MUST_CHECK enum pst_err pst_facts_lock(struct pst_tx *tx, const struct pst_uuid *thread,
+                                           const struct pst_uuid *sender);
+
+/*
  * PST_OK, also where the sender does not belong to the thread (as is
  * PST_THREAD_AS_NONE); PST_ERR_NOT_FOUND: no such thread, or the sender is not active.
  */

@@ -5,12 +5,14 @@
 enum pst_err pst_key_insert(struct pst_tx *tx, const struct pst_key_row *key,
                             struct pst_bytes record)
 {
-    return pst_sql_exec(tx, PST_STMT_STATEMENT_INSERT, PST_V_UUID(&key->person),
-                        PST_V_INT(key->serial), PST_V_ARRAY(key->hash.bytes), PST_V_BYTES(record),
-                        PST_V_UUID_IF(!pst_uuid_is_nil(&key->invitation), &key->invitation),
-                        PST_V_ARRAY(key->sign_key.bytes), PST_V_ARRAY(key->sign_key_id.bytes),
-                        PST_V_ARRAY(key->recipient), PST_V_ARRAY(key->recipient_id.bytes),
-                        PST_V_INT(key->at_ms), PST_V_INT(key->until_ms));
+    enum pst_err r =
+        pst_sql_exec(tx, PST_STMT_STATEMENT_INSERT, PST_V_UUID(&key->person),
+                     PST_V_INT(key->serial), PST_V_ARRAY(key->hash.bytes), PST_V_BYTES(record),
+                     PST_V_UUID_IF(!pst_uuid_is_nil(&key->invitation), &key->invitation),
+                     PST_V_ARRAY(key->sign_key.bytes), PST_V_ARRAY(key->sign_key_id.bytes),
+                     PST_V_ARRAY(key->recipient), PST_V_ARRAY(key->recipient_id.bytes),
+                     PST_V_INT(key->at_ms), PST_V_INT(key->until_ms));
+    return r == PST_OK ? pst_sql_exec(tx, PST_STMT_PERSON_TOUCH, PST_V_UUID(&key->person)) : r;
 }
 
 enum pst_err pst_key_replaced(struct pst_tx *tx, const struct pst_uuid *person, int64_t at_ms)

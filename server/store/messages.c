@@ -236,7 +236,9 @@ enum pst_err pst_staging_add(struct pst_tx *tx, const struct pst_uuid *upload, i
                              struct pst_bytes bytes)
 {
     int64_t used = 0;
-    enum pst_err r = pst_staging_used(tx, person, &used);
+    enum pst_err r = pst_sql_lock(tx, PST_STMT_PERSON_LOCK, PST_V_UUID(person));
+    if (r == PST_OK)
+        r = pst_staging_used(tx, person, &used);
     if (r != PST_OK)
         return r;
     if (used > quota_bytes - (int64_t)bytes.len)

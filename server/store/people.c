@@ -64,10 +64,11 @@ enum pst_err pst_person_list(struct pst_tx *tx, uint32_t roles, const struct pst
 
 enum pst_err pst_person_update(struct pst_tx *tx, const struct pst_person *person)
 {
-    return pst_sql_update(tx, PST_STMT_PERSON_UPDATE, PST_V_UUID(&person->id),
-                          PST_V_INT(person->roles), PST_V_INT(person->state),
-                          PST_V_BYTES(pst_sealed_text_bytes(&person->name)),
-                          PST_V_INT(person->break_glass));
+    enum pst_err r = pst_sql_update(tx, PST_STMT_PERSON_UPDATE, PST_V_UUID(&person->id),
+                                    PST_V_INT(person->roles), PST_V_INT(person->state),
+                                    PST_V_BYTES(pst_sealed_text_bytes(&person->name)),
+                                    PST_V_INT(person->break_glass));
+    return r == PST_OK ? pst_sql_exec(tx, PST_STMT_PERSON_TEAMS_TOUCH, PST_V_UUID(&person->id)) : r;
 }
 
 enum pst_err pst_represented_each(struct pst_tx *tx, const struct pst_uuid *person, int64_t now_ms,

@@ -87,7 +87,13 @@ PST_MUST_CHECK enum pst_err pst_sql_exec_values(struct pst_tx *tx, enum pst_stat
 #define pst_sql_change(tx, statement, ret_changes, ...)                                            \
     pst_sql_exec_values((tx), (statement), (ret_changes), PST_SQL_VALUES(__VA_ARGS__))
 
-/* The same, and PST_ERR_NOT_FOUND when it changed no row. */
+/*
+ * Run a statement that locks rows (X_LOCK): they stay as they are until the
+ * transaction ends. Where one transaction writes at a time it does nothing.
+ */
+#define pst_sql_lock(tx, statement, ...) pst_sql_exec((tx), (statement), __VA_ARGS__)
+
+/* The same as pst_sql_exec, and PST_ERR_NOT_FOUND when it changed no row. */
 PST_MUST_CHECK enum pst_err pst_sql_exec_found(struct pst_tx *tx, enum pst_statement statement,
                                                const struct pst_value *values, size_t count);
 #define pst_sql_update(tx, statement, ...)                                                         \

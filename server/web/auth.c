@@ -94,7 +94,8 @@ static void touch_submit(const struct pst_web_exchange *exchange)
         return;
     touch->token = exchange->token.hash;
     touch->now_ms = exchange->request.now_ms;
-    touch->job = (struct pst_store_job){.fn = touch_run, .ctx = touch, .done = touch_done};
+    touch->job =
+        (struct pst_store_job){.fn = touch_run, .ctx = touch, .done = touch_done, .shared = true};
     if (pst_store_submit(exchange->request.store, &touch->job) != PST_OK)
         free(touch);
 }

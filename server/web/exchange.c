@@ -177,10 +177,16 @@ static void job_done(struct pst_store_job *job, enum pst_err result)
     MHD_resume_connection(exchange->connection);
 }
 
-/* Suspended first: the job may be done before this returns. */
-static void job_start(struct pst_web_exchange *exchange, pst_store_fn fn)
+static bool runs_shared(const struct pst_web_exchange *exchange)
 {
-    exchange->job = (struct pst_store_job){.fn = fn, .ctx = exchange, .done = job_done};
+    return (exchange->request.route->flags & PST_WEB_SHARED) != 0;
+}
+
+/* Suspended first: the job may be done before this returns. */
+static void job_start(struct pst_web_exchange *exchange, pst_store_fn fn, bool shared)
+{
+    exchange->job =
+        (struct pst_store_job){.fn = fn, .ctx = exchange, .done = job_done, .shared = shared};
     exchange->job_writes = true;
     exchange->job_result = PST_ERR_INTERNAL;
     exchange->suspended = true;
@@ -405,7 +411,7 @@ enum pst_err pst_web_exchange_piece(struct pst_web_exchange *exchange, struct ps
         taken = 0;
         outcome(exchange, request->route->upload->piece(request, bytes, &taken));
         if (exchange->job_fn != NULL && !pst_request_answered(request))
-            job_start(exchange, run);
+            job_start(exchange, run, runs_shared(exchange));
     } else {
         outcome(exchange, body_append(exchange, bytes));
     }
@@ -467,7 +473,7 @@ static enum pst_web_step step_run(struct pst_web_exchange *exchange)
         return PST_WEB_STEP_RECORD;
     }
     exchange->job_fn = exchange->request.route->run;
-    job_start(exchange, run);
+    job_start(exchange, run, runs_shared(exchange));
     return PST_WEB_STEP_RAN;
 }
 
@@ -487,7 +493,7 @@ static enum pst_web_step step_record(struct pst_web_exchange *exchange)
     if (!to_record(exchange))
         return PST_WEB_STEP_ANSWER;
     if (exchange->request.caller.signed_in) {
-        job_start(exchange, run_record);
+        job_start(exchange, run_record, /* shared= */ true);
         return PST_WEB_STEP_ANSWER;
     }
     answer->recorded = true;

@@ -327,6 +327,7 @@ const struct pst_route pst_routes_messages_get[] = {
     {.method = "GET",
      .path = "/v1/messages/{id}",
      .roles = MEMBERS,
+     .flags = PST_WEB_SHARED,
      .kind = PST_WEB_WRITE,
      .run = message_fetch},
     {.method = "GET",

@@ -280,7 +280,8 @@ static void post_abandon(struct pst_request *request)
     if (drop == NULL)
         return;
     drop->upload = upload->id;
-    drop->job = (struct pst_store_job){.fn = drop_run, .ctx = drop, .done = drop_done};
+    drop->job =
+        (struct pst_store_job){.fn = drop_run, .ctx = drop, .done = drop_done, .shared = true};
     if (pst_store_submit(request->store, &drop->job) != PST_OK)
         free(drop);
 }
@@ -482,7 +483,9 @@ static enum pst_err post_run(struct pst_tx *tx, struct pst_request *request)
     const struct upload *upload = request->state;
     struct pst_admit_result result;
     struct pst_admit_ask ask = ask_of(request, upload, PST_ADMIT_MESSAGE);
-    enum pst_err r = pst_admit_thread(tx, request, &ask, &result);
+    enum pst_err r = pst_facts_lock(tx, &ask.thread, &request->caller.person);
+    if (r == PST_OK)
+        r = pst_admit_thread(tx, request, &ask, &result);
     if (r != PST_OK)
         return r;
     const struct pst_thread_facts *thread = &result.thread;
@@ -502,6 +505,7 @@ const struct pst_route pst_routes_messages_post[] = {
     {.method = "POST",
      .path = "/v1/threads/{id}/messages",
      .roles = PST_WEB_PATIENTS | PST_ROLE_CLINICIAN,
+     .flags = PST_WEB_SHARED,
      .kind = PST_WEB_WRITE,
      .upload = &upload_calls,
      .prepare = post_prepare,

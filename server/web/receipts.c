@@ -117,7 +117,7 @@ const struct pst_route pst_routes_receipts[] = {
     {.method = "POST",
      .path = "/v1/messages/{id}/receipts",
      .roles = PST_WEB_PATIENTS | PST_ROLE_CLINICIAN,
-     .flags = PST_WEB_JSON,
+     .flags = PST_WEB_JSON | PST_WEB_SHARED,
      .kind = PST_WEB_WRITE,
      .run = receipt_add},
     {0},

@@ -53,6 +53,8 @@ enum {
     PST_WEB_JSON = 1 << 1,
     /* The body is kept as bytes in request->raw (with route->body_type, route->body_max). */
     PST_WEB_RAW = 1 << 2,
+    /* A write that runs beside others (pst_store_job.shared). */
+    PST_WEB_SHARED = 1 << 3,
 };
 
 /*
