@@ -13,6 +13,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -61,6 +62,35 @@ def wait_until(condition, what, seconds=READY_S):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
         time.sleep(0.02)
+
+
+_endings = []
+
+
+def at_end(act):
+    """Has act done when this program ends, also when SIGTERM ends it.
+
+    meson ends a test that takes too long by SIGTERM, upon which Python would
+    leave at once and everything started would go on running.
+    """
+    if not _endings:
+        atexit.register(_end_all)
+        if (signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+                and threading.current_thread() is threading.main_thread()):
+            signal.signal(signal.SIGTERM, _terminated)
+    _endings.append(act)
+
+
+def _end_all():
+    while _endings:
+        with contextlib.suppress(Exception):  # the next one is to be ended all the same
+            _endings.pop()()
+
+
+def _terminated(number, _):
+    _end_all()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def build_folder():
@@ -142,7 +172,7 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
             self.process = subprocess.Popen(
                 [self.program("posternd"), "run", "-c", self.config, *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        atexit.register(self.end)  # whatever becomes of the test
+        at_end(self.end)  # whatever becomes of the test
 
     def start(self):
         self.run()
