@@ -337,7 +337,10 @@ static void request_done(void *cls, struct MHD_Connection *connection, void **co
  */
 static void library_log(void *cls, const char *format, va_list arguments)
 {
-    static const char *const noise[] = {"Setting %s option to ", "Failed to push the data "};
+    static const char *const noise[] = {
+        "Setting %s option to ", "Failed to push the data ",
+        /* Said by whoever reported it, where it is a fault (send.c). */
+        "Closing connection (application reported error generating data)"};
     (void)cls;
     (void)arguments;
     for (size_t i = 0; i < sizeof noise / sizeof noise[0]; i++)
@@ -373,6 +376,8 @@ enum pst_err pst_web_new(const struct pst_web_settings *settings, struct pst_web
     enum pst_err r = pst_live_init(&web->live, settings->config);
     if (r == PST_OK)
         r = pst_strangers_new(settings->store, settings->vault, &web->strangers);
+    if (r == PST_OK)
+        r = pst_feed_new(settings->store, &web->live, settings->connections, &web->feed);
     if (r == PST_OK) {
         web->daemon = daemon_start(web);
         r = web->daemon == NULL ? PST_ERR_INTERNAL : PST_OK;
@@ -409,6 +414,7 @@ void pst_web_flush(struct pst_web *web)
 void pst_web_drain(struct pst_web *web)
 {
     atomic_store(&web->draining, true);
+    pst_feed_drain(web->feed);
 }
 
 unsigned pst_web_busy(const struct pst_web *web)
@@ -421,8 +427,11 @@ void pst_web_free(struct pst_web **web)
     struct pst_web *gone = *web;
     if (gone == NULL)
         return;
-    if (gone->daemon != NULL)
+    if (gone->daemon != NULL) {
+        pst_feed_drain(gone->feed);
         MHD_stop_daemon(gone->daemon);
+    }
+    pst_feed_free(&gone->feed);
     for (size_t i = 0; i < gone->taking_len; i++)
         free(gone->taking[i]);
     free(gone->taking);

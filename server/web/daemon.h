@@ -61,7 +61,7 @@ void pst_web_flush(struct pst_web *web);
 void pst_web_stranger(struct pst_web *web, const char *code, const struct pst_peer *peer,
                       int64_t minute, int64_t count);
 
-/* From now on answers close their connections. */
+/* From now on answers close their connections; live streams end. */
 void pst_web_drain(struct pst_web *web);
 
 /* Requests that have begun and not ended. */

@@ -174,6 +174,8 @@ static void job_done(struct pst_store_job *job, enum pst_err result)
 {
     struct pst_web_exchange *exchange = job->ctx;
     exchange->job_result = result;
+    if (result == PST_OK)
+        pst_feed_wake(exchange->web->feed);
     MHD_resume_connection(exchange->connection);
 }
 

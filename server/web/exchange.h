@@ -13,6 +13,7 @@
 
 #include "server/store/store.h"
 #include "server/web/daemon.h"
+#include "server/web/feed.h"
 #include "server/web/request.h"
 #include "server/web/session_policy.h"
 
@@ -27,6 +28,7 @@ enum pst_web_answer_kind {
     PST_WEB_ANSWER_JSON,
     PST_WEB_ANSWER_BYTES,
     PST_WEB_ANSWER_DOWNLOAD,
+    PST_WEB_ANSWER_FEED,
 };
 
 struct pst_web_answer {
@@ -36,9 +38,10 @@ struct pst_web_answer {
     struct pst_buf bytes;
     const char *type;
     struct pst_download download;
-    bool problem;             /* json is a problem or a refusal */
-    enum pst_refusal refusal; /* NONE: it is none */
-    bool recorded;            /* its event is written or it needs none */
+    struct pst_feed_stream *feed; /* owned */
+    bool problem;                 /* json is a problem or a refusal */
+    enum pst_refusal refusal;     /* NONE: it is none */
+    bool recorded;                /* its event is written or it needs none */
     char etag[PST_WEB_ETAG_SIZE];
     char location[PST_WEB_LOCATION_SIZE];
     char allow[PST_WEB_LOCATION_SIZE];

@@ -152,6 +152,7 @@ void pst_web_answer_clear(struct pst_web_answer *answer)
     pst_buf_free(&answer->bytes);
     if (answer->kind == PST_WEB_ANSWER_DOWNLOAD && answer->download.free != NULL)
         answer->download.free(answer->download.ctx);
+    pst_feed_close(&answer->feed);
     pst_secret_free(&answer->cookie);
     *answer = (struct pst_web_answer){0};
 }
@@ -304,6 +305,16 @@ enum pst_err pst_request_download(struct pst_request *request, int status,
     struct pst_web_answer *answer = body_replace(request, PST_WEB_ANSWER_DOWNLOAD, status);
     answer->download = *download;
     answer->type = download->type;
+    return PST_OK;
+}
+
+enum pst_err pst_request_feed(struct pst_request *request, const char *type,
+                              struct pst_feed_stream **stream)
+{
+    struct pst_web_answer *answer = body_replace(request, PST_WEB_ANSWER_FEED, MHD_HTTP_OK);
+    answer->type = type;
+    answer->feed = *stream;
+    *stream = NULL;
     return PST_OK;
 }
 

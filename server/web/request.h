@@ -190,6 +190,11 @@ struct pst_download {
 PST_MUST_CHECK enum pst_err pst_request_download(struct pst_request *request, int status,
                                                  const struct pst_download *download);
 
+struct pst_feed_stream;
+/* An answer that goes on until the stream (feed.h, taken) ends. type is static. */
+PST_MUST_CHECK enum pst_err pst_request_feed(struct pst_request *request, const char *type,
+                                             struct pst_feed_stream **stream);
+
 /* Has an answer been set? */
 bool pst_request_answered(const struct pst_request *request);
 

@@ -55,6 +55,11 @@ enum {
     PST_WEB_RAW = 1 << 2,
     /* A write that runs beside others (pst_store_job.shared). */
     PST_WEB_SHARED = 1 << 3,
+    /*
+     * No use of the session: a program that calls by itself, again and again,
+     * must not keep alive the session of somebody who has left.
+     */
+    PST_WEB_UNUSED = 1 << 4,
 };
 
 /*
@@ -129,6 +134,7 @@ extern const struct pst_route pst_routes_restrictions[];
 extern const struct pst_route pst_routes_retraction[];
 extern const struct pst_route pst_routes_session[];
 extern const struct pst_route pst_routes_staff[];
+extern const struct pst_route pst_routes_stream[];
 extern const struct pst_route pst_routes_teams[];
 extern const struct pst_route pst_routes_terms[];
 extern const struct pst_route pst_routes_thread_keys[];

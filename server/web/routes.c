@@ -22,6 +22,7 @@ const struct pst_route *const pst_routes[] = {
     pst_routes_retraction,
     pst_routes_session,
     pst_routes_staff,
+    pst_routes_stream,
     pst_routes_teams,
     pst_routes_terms,
     pst_routes_thread_keys,

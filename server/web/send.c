@@ -87,8 +87,9 @@ static struct MHD_Response *response_download(struct pst_web_answer *answer)
     return response;
 }
 
-static struct MHD_Response *response_new(struct pst_web_answer *answer)
+static struct MHD_Response *response_new(struct pst_web_exchange *exchange)
 {
+    struct pst_web_answer *answer = &exchange->answer;
     switch (answer->kind) {
     case PST_WEB_ANSWER_JSON:
         answer->type = answer->problem ? "application/problem+json" : "application/json";
@@ -97,6 +98,8 @@ static struct MHD_Response *response_new(struct pst_web_answer *answer)
         return response_of(&answer->bytes);
     case PST_WEB_ANSWER_DOWNLOAD:
         return response_download(answer);
+    case PST_WEB_ANSWER_FEED:
+        return pst_feed_response(&answer->feed, exchange);
     default:
         return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     }
@@ -147,7 +150,7 @@ enum MHD_Result pst_web_exchange_send(struct pst_web_exchange *exchange, bool cl
     struct pst_web_answer *answer = &exchange->answer;
     uint64_t size =
         answer->kind == PST_WEB_ANSWER_DOWNLOAD ? answer->download.size_bytes : answer->bytes.len;
-    struct MHD_Response *response = response_new(answer);
+    struct MHD_Response *response = response_new(exchange);
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result sent = MHD_NO;

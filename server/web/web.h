@@ -49,6 +49,7 @@ struct pst_web {
     struct pst_web_times times;
     struct MHD_Daemon *daemon;
     struct pst_strangers *strangers;
+    struct pst_feed *feed;
     struct pst_pace pace;
     atomic_uint busy;
     _Atomic int64_t held_bytes; /* of bodies that are held whole */

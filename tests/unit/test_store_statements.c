@@ -39,6 +39,7 @@ START_TEST(lists_of_patients_go_by_an_index)
         const char *wanted[6];
     } lists[] = {
         {PST_STMT_PATIENT_LIST, {"SEARCH n USING PRIMARY KEY (person>?)"}},
+        {PST_STMT_FEED_AFTER, {"SEARCH event USING PRIMARY KEY (id>?)"}},
         {PST_STMT_PATIENT_LIST_SEEN,
          {"SEARCH n USING PRIMARY KEY (person=?)", "(team=? AND patient>?)",
           "visit_clinician (clinician=? AND patient>?)", "representative_person (person=?",
