@@ -50,6 +50,8 @@ enum pst_fate {
     PST_FATE_UNCERTAIN, /* lost in the middle of the commit */
 };
 
+#define PST_SHARED_WRITERS_MAX 8
+
 struct pst_engine {
     const char *scheme; /* of the url, with its colon */
     const struct pst_migration *migrations;
@@ -63,7 +65,7 @@ struct pst_engine {
                             struct pst_store_problem *ret_problem);
     void (*disconnect)(struct pst_connection **connection);
 
-    /* Connections that write shared operations at once; 0: all writes take turns. */
+    /* Connections that write shared operations, up to PST_SHARED_WRITERS_MAX; 0: none does. */
     size_t (*shared_writers)(enum pst_store_role role);
 
     /* flags: PST_BEGIN_…. PST_ERR_BUSY when a writer elsewhere kept the store too long. */

@@ -23,8 +23,9 @@ struct pst_store {
     const struct pst_engine *engine;
     char *target;
     enum pst_store_role role;
-    struct pst_writer *alone;  /* its jobs take turns */
-    struct pst_writer *shared; /* NULL: the engine has none, all take turns */
+    struct pst_writer *alone; /* its jobs take turns with all others */
+    struct pst_writer *shared[PST_SHARED_WRITERS_MAX];
+    size_t shared_count; /* 0: the engine has none, all take turns */
     pthread_mutex_t lock;
     /* Under lock: */
     struct pst_connection *readers[READERS_KEPT];
@@ -68,12 +69,14 @@ static void reader_put(struct pst_store *store, struct pst_connection *reader)
 static enum pst_err open_connections(struct pst_store *store, struct pst_store_problem *ret_problem)
 {
     struct pst_connection *connection = NULL;
-    size_t hands = store->engine->shared_writers(store->role);
-    enum pst_err r = pst_writer_new(store->engine, store->target, store->role, /* hands= */ 1,
-                                    /* shared= */ false, &store->alone, ret_problem);
-    if (r == PST_OK && hands > 0)
-        r = pst_writer_new(store->engine, store->target, store->role, hands, /* shared= */ true,
-                           &store->shared, ret_problem);
+    size_t shared = store->engine->shared_writers(store->role);
+    enum pst_err r = pst_writer_new(store->engine, store->target, store->role, /* shared= */ false,
+                                    &store->alone, ret_problem);
+    while (r == PST_OK && store->shared_count < shared) {
+        r = pst_writer_new(store->engine, store->target, store->role, /* shared= */ true,
+                           &store->shared[store->shared_count], ret_problem);
+        store->shared_count += r == PST_OK ? 1 : 0;
+    }
     if (r != PST_OK)
         return r;
     r = store->engine->connect(store->target, PST_CONNECTION_READ, store->role, &connection,
@@ -120,7 +123,8 @@ void pst_store_close(struct pst_store **store)
         return;
     struct pst_store *closing = *store;
     pst_writer_free(&closing->alone);
-    pst_writer_free(&closing->shared);
+    for (size_t i = 0; i < closing->shared_count; i++)
+        pst_writer_free(&closing->shared[i]);
     while (closing->readers_free > 0)
         closing->engine->disconnect(&closing->readers[--closing->readers_free]);
     (void)pthread_mutex_destroy(&closing->lock);
@@ -176,7 +180,9 @@ enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
 
 enum pst_err pst_store_submit(struct pst_store *store, struct pst_store_job *job)
 {
-    struct pst_writer *writer = job->shared && store->shared != NULL ? store->shared : store->alone;
+    struct pst_writer *writer = job->shared && store->shared_count > 0
+                                    ? store->shared[job->lane % store->shared_count]
+                                    : store->alone;
     return pst_writer_submit(writer, job);
 }
 
@@ -200,11 +206,18 @@ static void wake(struct pst_store_job *job, enum pst_err result)
     pthread_mutex_unlock(&waiter->lock);
 }
 
+static bool is_writer(const struct pst_store *store)
+{
+    bool is = pst_writer_is_self(store->alone);
+    for (size_t i = 0; !is && i < store->shared_count; i++)
+        is = pst_writer_is_self(store->shared[i]);
+    return is;
+}
+
 enum pst_err pst_store_write(struct pst_store *store, pst_store_fn fn, void *ctx)
 {
     /* Would wait for itself for ever. */
-    if (pst_writer_is_self(store->alone) ||
-        (store->shared != NULL && pst_writer_is_self(store->shared)))
+    if (is_writer(store))
         return PST_ERR_INTERNAL;
     struct waiter waiter = {.job = {.fn = fn, .ctx = ctx, .done = wake},
                             .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -227,8 +240,8 @@ void pst_store_counters(struct pst_store *store, struct pst_store_counters *ret_
 {
     *ret_counters = (struct pst_store_counters){.jobs = 0};
     pst_writer_counters(store->alone, ret_counters);
-    if (store->shared != NULL)
-        pst_writer_counters(store->shared, ret_counters);
+    for (size_t i = 0; i < store->shared_count; i++)
+        pst_writer_counters(store->shared[i], ret_counters);
     pthread_mutex_lock(&store->lock);
     ret_counters->readers = store->readers_opened;
     pthread_mutex_unlock(&store->lock);

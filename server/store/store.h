@@ -88,7 +88,7 @@ PST_MUST_CHECK enum pst_err pst_store_write(struct pst_store *store, pst_store_f
 
 /*
  * A write whose caller does not wait. The caller owns it and keeps it, and
- * ctx, until done was called; the first four members are theirs to fill.
+ * ctx, until done was called; the first five members are theirs to fill.
  */
 struct pst_store_job {
     pst_store_fn fn;
@@ -107,6 +107,11 @@ struct pst_store_job {
      * right whatever commits between them.
      */
     bool shared;
+    /*
+     * Any number; shared jobs of the same one take turns here, and so do not
+     * wait for each other's locks in the database: what they write to, say.
+     */
+    uint32_t lane;
     /* The store's own. */
     enum pst_err result;
     int64_t submitted_ms; /* monotonic */

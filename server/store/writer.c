@@ -17,18 +17,12 @@
 #define RETRY_STEP_MS 5
 #define RETRY_STEP_MAX_MS 400
 
-struct hand {
-    struct pst_writer *writer;
-    struct pst_connection *connection;
-    pthread_t thread;
-};
-
 struct pst_writer {
     const struct pst_engine *engine;
     enum pst_store_role role;
     unsigned flags; /* PST_BEGIN_… of every transaction */
-    struct hand hands[PST_WRITER_HANDS_MAX];
-    size_t hands_count;
+    struct pst_connection *connection;
+    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t more;
     /* Under lock: */
@@ -77,9 +71,9 @@ static void fail_those_that_passed(struct pst_store_job *group, size_t count, en
     }
 }
 
-static enum ending ending_of(const struct hand *hand, enum ending failed)
+static enum ending ending_of(const struct pst_writer *writer, enum ending failed)
 {
-    switch (hand->writer->engine->fate(hand->connection)) {
+    switch (writer->engine->fate(writer->connection)) {
     case PST_FATE_TRANSIENT:
         return ENDING_AGAIN;
     case PST_FATE_UNCERTAIN:
@@ -90,10 +84,10 @@ static enum ending ending_of(const struct hand *hand, enum ending failed)
 }
 
 /* UNDONE: a job failed that had changed something, or the engine ended the transaction. */
-static enum ending run_plain(struct hand *hand, struct pst_tx *tx, struct pst_store_job *group,
-                             size_t count)
+static enum ending run_plain(struct pst_writer *writer, struct pst_tx *tx,
+                             struct pst_store_job *group, size_t count)
 {
-    const struct pst_engine *engine = hand->writer->engine;
+    const struct pst_engine *engine = writer->engine;
     for (struct pst_store_job *job = group; count > 0; job = job->next, count--) {
         uint64_t before = engine->changes(tx->connection);
         job->result = job->fn(tx, job->ctx);
@@ -120,10 +114,10 @@ static enum pst_err run_guarded(const struct pst_engine *engine, struct pst_tx *
     return engine->release(tx->connection);
 }
 
-static enum ending run_with_savepoints(struct hand *hand, struct pst_tx *tx,
+static enum ending run_with_savepoints(struct pst_writer *writer, struct pst_tx *tx,
                                        struct pst_store_job *group, size_t count)
 {
-    const struct pst_engine *engine = hand->writer->engine;
+    const struct pst_engine *engine = writer->engine;
     for (struct pst_store_job *job = group; count > 0; job = job->next, count--) {
         job->result = run_guarded(engine, tx, job);
         if (!engine->in_transaction(tx->connection))
@@ -132,39 +126,38 @@ static enum ending run_with_savepoints(struct hand *hand, struct pst_tx *tx,
     return ENDING_SETTLED;
 }
 
-typedef enum ending (*run_fn)(struct hand *hand, struct pst_tx *tx, struct pst_store_job *group,
-                              size_t count);
+typedef enum ending (*run_fn)(struct pst_writer *writer, struct pst_tx *tx,
+                              struct pst_store_job *group, size_t count);
 
 /*
  * Runs jobs in one transaction and commits it. Where it does not stand, the
  * results of jobs that returned PST_OK mean nothing.
  */
-static enum ending run_once(struct hand *hand, struct pst_store_job *group, size_t count,
+static enum ending run_once(struct pst_writer *writer, struct pst_store_job *group, size_t count,
                             run_fn run, unsigned flags)
 {
-    struct pst_writer *writer = hand->writer;
     const struct pst_engine *engine = writer->engine;
-    struct pst_tx tx = {engine, hand->connection, writer->role, true};
+    struct pst_tx tx = {engine, writer->connection, writer->role, true};
     /* A job that is never reached must not look as if it had passed. */
     fail_all(group, count, PST_ERR_STORE);
-    enum pst_err r = engine->begin(hand->connection, writer->flags | flags);
+    enum pst_err r = engine->begin(writer->connection, writer->flags | flags);
     if (r != PST_OK) {
         fail_all(group, count, r);
-        return ending_of(hand, ENDING_SETTLED);
+        return ending_of(writer, ENDING_SETTLED);
     }
-    enum ending ending = run(hand, &tx, group, count);
+    enum ending ending = run(writer, &tx, group, count);
     if (ending != ENDING_SETTLED) {
-        engine->rollback(hand->connection);
-        return ending_of(hand, ending);
+        engine->rollback(writer->connection);
+        return ending_of(writer, ending);
     }
-    r = engine->commit(hand->connection);
+    r = engine->commit(writer->connection);
     if (r == PST_OK) {
         atomic_fetch_add(&writer->commits, 1);
         return ENDING_SETTLED;
     }
     if ((flags & PST_BEGIN_DEFER) != 0)
-        return ending_of(hand, ENDING_UNDONE);
-    ending = ending_of(hand, ENDING_SETTLED);
+        return ending_of(writer, ENDING_UNDONE);
+    ending = ending_of(writer, ENDING_SETTLED);
     if (ending == ENDING_SETTLED)
         fail_those_that_passed(group, count, r);
     return ending;
@@ -177,12 +170,12 @@ static enum ending run_once(struct hand *hand, struct pst_store_job *group, size
  * SETTLED: it had been committed. Waits between tries; past the deadline it is
  * what it was.
  */
-static enum ending recover(struct hand *hand, enum ending ending, int64_t deadline_ms)
+static enum ending recover(struct pst_writer *writer, enum ending ending, int64_t deadline_ms)
 {
     int64_t step_ms = RETRY_STEP_MS;
     for (;;) {
         bool committed = false;
-        enum pst_err r = hand->writer->engine->recover(hand->connection, &committed);
+        enum pst_err r = writer->engine->recover(writer->connection, &committed);
         if (r == PST_OK)
             return committed ? ENDING_SETTLED : ENDING_AGAIN;
         if (monotonic_ms() >= deadline_ms)
@@ -193,17 +186,17 @@ static enum ending recover(struct hand *hand, enum ending ending, int64_t deadli
 }
 
 /* One job in a transaction of its own, until it has a result or its time is over. */
-static void run_alone(struct hand *hand, struct pst_store_job *job)
+static void run_alone(struct pst_writer *writer, struct pst_store_job *job)
 {
     int64_t deadline_ms = job->submitted_ms + RETRY_MS;
     int64_t step_ms = RETRY_STEP_MS;
     for (;;) {
-        enum ending ending = run_once(hand, job, 1, run_plain, 0);
+        enum ending ending = run_once(writer, job, 1, run_plain, 0);
         /* Its own failure; rolled back already when it had changed something. */
         if (ending == ENDING_UNDONE && job->result == PST_OK)
             job->result = PST_ERR_STORE;
         if (ending == ENDING_AGAIN || ending == ENDING_UNKNOWN)
-            ending = recover(hand, ending, deadline_ms);
+            ending = recover(writer, ending, deadline_ms);
         if (ending == ENDING_SETTLED || ending == ENDING_UNDONE)
             return;
         if (monotonic_ms() >= deadline_ms) {
@@ -216,25 +209,24 @@ static void run_alone(struct hand *hand, struct pst_store_job *job)
     }
 }
 
-static void run_guarded_group(struct hand *hand, struct pst_store_job *group, size_t count)
+static void run_guarded_group(struct pst_writer *writer, struct pst_store_job *group, size_t count)
 {
-    if (hand->writer->engine->savepoint == NULL) {
+    if (writer->engine->savepoint == NULL) {
         for (struct pst_store_job *job = group; count > 0; job = job->next, count--)
-            run_alone(hand, job);
+            run_alone(writer, job);
         return;
     }
-    if (run_once(hand, group, count, run_with_savepoints, 0) != ENDING_SETTLED)
+    if (run_once(writer, group, count, run_with_savepoints, 0) != ENDING_SETTLED)
         fail_those_that_passed(group, count, PST_ERR_STORE);
 }
 
-static void run_group(struct hand *hand, struct pst_store_job *group, size_t count)
+static void run_group(struct pst_writer *writer, struct pst_store_job *group, size_t count)
 {
-    struct pst_writer *writer = hand->writer;
     atomic_fetch_add(&writer->groups, 1);
     unsigned defer = writer->engine->savepoint == NULL ? PST_BEGIN_DEFER : 0U;
-    enum ending ending = run_once(hand, group, count, run_plain, defer);
+    enum ending ending = run_once(writer, group, count, run_plain, defer);
     if (ending == ENDING_AGAIN || ending == ENDING_UNKNOWN)
-        ending = recover(hand, ending, group->submitted_ms + RETRY_MS);
+        ending = recover(writer, ending, group->submitted_ms + RETRY_MS);
     if (ending == ENDING_SETTLED)
         return;
     if (ending == ENDING_UNKNOWN) {
@@ -246,7 +238,7 @@ static void run_group(struct hand *hand, struct pst_store_job *group, size_t cou
         writer->engine->savepoint != NULL)
         return;
     atomic_fetch_add(&writer->reruns, 1);
-    run_guarded_group(hand, group, count);
+    run_guarded_group(writer, group, count);
 }
 
 /* ---- the queue --------------------------------------------------------------- */
@@ -261,13 +253,12 @@ static void report(struct pst_store_job *group)
     }
 }
 
-/* The first jobs of the queue, at most a group's, and this hand's share of them. Under lock. */
+/* The first jobs of the queue, at most a group's. Under lock. */
 static struct pst_store_job *take_group(struct pst_writer *writer, size_t *ret_count)
 {
     struct pst_store_job *group = writer->first, *end = group;
-    size_t share = (writer->waiting + writer->hands_count - 1) / writer->hands_count;
     size_t count = 1;
-    for (; count < share && count < PST_STORE_GROUP_MAX && end->next != NULL; count++)
+    for (; count < PST_STORE_GROUP_MAX && end->next != NULL; count++)
         end = end->next;
     writer->first = end->next;
     if (writer->first == NULL)
@@ -280,9 +271,8 @@ static struct pst_store_job *take_group(struct pst_writer *writer, size_t *ret_c
 }
 
 /* Waits for jobs; keeps house once it was quiet for a while. Under lock. */
-static void wait_for_more(struct hand *hand)
+static void wait_for_more(struct pst_writer *writer)
 {
-    struct pst_writer *writer = hand->writer;
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += IDLE_MS * 1000000L;
@@ -296,27 +286,26 @@ static void wait_for_more(struct hand *hand)
     if (writer->first != NULL || writer->ending)
         return;
     pthread_mutex_unlock(&writer->lock);
-    if (writer->engine->idle(hand->connection))
+    if (writer->engine->idle(writer->connection))
         atomic_fetch_add(&writer->checkpoints, 1);
     pthread_mutex_lock(&writer->lock);
     while (writer->first == NULL && !writer->ending)
         pthread_cond_wait(&writer->more, &writer->lock);
 }
 
-static void *hand_main(void *arg)
+static void *writer_main(void *arg)
 {
-    struct hand *hand = arg;
-    struct pst_writer *writer = hand->writer;
+    struct pst_writer *writer = arg;
     pthread_mutex_lock(&writer->lock);
     while (writer->first != NULL || !writer->ending) {
         if (writer->first == NULL) {
-            wait_for_more(hand);
+            wait_for_more(writer);
             continue;
         }
         size_t count = 0;
         struct pst_store_job *group = take_group(writer, &count);
         pthread_mutex_unlock(&writer->lock);
-        run_group(hand, group, count);
+        run_group(writer, group, count);
         report(group);
         pthread_mutex_lock(&writer->lock);
     }
@@ -340,32 +329,18 @@ static enum pst_err locks_make(struct pst_writer *writer)
     return PST_OK;
 }
 
-static enum pst_err hand_start(struct pst_writer *writer, const char *target,
-                               struct pst_store_problem *ret_problem)
+static void let_go(struct pst_writer *writer)
 {
-    struct hand *hand = &writer->hands[writer->hands_count];
-    hand->writer = writer;
-    enum pst_err r = writer->engine->connect(target, PST_CONNECTION_WRITE, writer->role,
-                                             &hand->connection, ret_problem);
-    if (r != PST_OK)
-        return r;
-    if (pthread_create(&hand->thread, NULL, hand_main, hand) != 0) {
-        writer->engine->disconnect(&hand->connection);
-        return PST_ERR_NOMEM;
-    }
-    /* Others look at it while they take their share. */
-    pthread_mutex_lock(&writer->lock);
-    writer->hands_count++;
-    pthread_mutex_unlock(&writer->lock);
-    return PST_OK;
+    writer->engine->disconnect(&writer->connection);
+    (void)pthread_mutex_destroy(&writer->lock);
+    (void)pthread_cond_destroy(&writer->more);
+    free(writer);
 }
 
 enum pst_err pst_writer_new(const struct pst_engine *engine, const char *target,
-                            enum pst_store_role role, size_t hands, bool shared,
-                            struct pst_writer **ret_writer, struct pst_store_problem *ret_problem)
+                            enum pst_store_role role, bool shared, struct pst_writer **ret_writer,
+                            struct pst_store_problem *ret_problem)
 {
-    if (hands == 0 || hands > PST_WRITER_HANDS_MAX)
-        return PST_ERR_INVALID;
     struct pst_writer *writer = calloc(1, sizeof *writer);
     enum pst_err r = writer == NULL ? PST_ERR_NOMEM : locks_make(writer);
     if (r != PST_OK) {
@@ -376,12 +351,13 @@ enum pst_err pst_writer_new(const struct pst_engine *engine, const char *target,
     writer->role = role;
     writer->flags = PST_BEGIN_WRITE | (shared ? PST_BEGIN_SHARED : 0U);
     writer->last = &writer->first;
-    while (r == PST_OK && writer->hands_count < hands)
-        r = hand_start(writer, target, ret_problem);
-    if (r != PST_OK)
-        pst_writer_free(&writer);
-    else
+    r = engine->connect(target, PST_CONNECTION_WRITE, role, &writer->connection, ret_problem);
+    if (r == PST_OK && pthread_create(&writer->thread, NULL, writer_main, writer) != 0)
+        r = PST_ERR_NOMEM;
+    if (r == PST_OK)
         *ret_writer = writer;
+    else
+        let_go(writer);
     return r;
 }
 
@@ -392,15 +368,10 @@ void pst_writer_free(struct pst_writer **writer)
     struct pst_writer *ending = *writer;
     pthread_mutex_lock(&ending->lock);
     ending->ending = true;
-    pthread_cond_broadcast(&ending->more);
+    pthread_cond_signal(&ending->more);
     pthread_mutex_unlock(&ending->lock);
-    for (size_t i = 0; i < ending->hands_count; i++) {
-        (void)pthread_join(ending->hands[i].thread, NULL);
-        ending->engine->disconnect(&ending->hands[i].connection);
-    }
-    (void)pthread_mutex_destroy(&ending->lock);
-    (void)pthread_cond_destroy(&ending->more);
-    free(ending);
+    (void)pthread_join(ending->thread, NULL);
+    let_go(ending);
     *writer = NULL;
 }
 
@@ -424,10 +395,7 @@ enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *
 
 bool pst_writer_is_self(const struct pst_writer *writer)
 {
-    for (size_t i = 0; i < writer->hands_count; i++)
-        if (pthread_equal(writer->hands[i].thread, pthread_self()) != 0)
-            return true;
-    return false;
+    return pthread_equal(writer->thread, pthread_self()) != 0;
 }
 
 void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *counters)
@@ -437,6 +405,5 @@ void pst_writer_counters(struct pst_writer *writer, struct pst_store_counters *c
     counters->commits += atomic_load(&writer->commits);
     counters->reruns += atomic_load(&writer->reruns);
     counters->checkpoints += atomic_load(&writer->checkpoints);
-    for (size_t i = 0; i < writer->hands_count; i++)
-        counters->busy_waits += writer->engine->busy_waits(writer->hands[i].connection);
+    counters->busy_waits += writer->engine->busy_waits(writer->connection);
 }

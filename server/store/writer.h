@@ -1,6 +1,6 @@
 /*
- * The writer: threads, each with a connection of its own, that run waiting
- * jobs in groups and commit each group together.
+ * A writer: a thread with a connection of its own that runs waiting jobs in
+ * groups and commits each group together.
  *
  * Only for store.c. A group first runs in one transaction, without guards: most
  * operations succeed, or fail before they changed anything. When one that had
@@ -20,23 +20,21 @@
 struct pst_writer;
 
 /*
- *   hands   threads and connections, 1 to PST_WRITER_HANDS_MAX
  *   shared  its jobs run beside others (PST_BEGIN_SHARED)
  *   ret_writer  given; release with pst_writer_free
  * PST_OK; PST_ERR_NOMEM; else as the engine's connect.
  */
-#define PST_WRITER_HANDS_MAX 8
 PST_MUST_CHECK enum pst_err pst_writer_new(const struct pst_engine *engine, const char *target,
-                                           enum pst_store_role role, size_t hands, bool shared,
+                                           enum pst_store_role role, bool shared,
                                            struct pst_writer **ret_writer,
                                            struct pst_store_problem *ret_problem);
 
-/* Runs what waits, ends the threads, disconnects. */
+/* Runs what waits, ends the thread, disconnects. */
 void pst_writer_free(struct pst_writer **writer);
 
 PST_MUST_CHECK enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *job);
 
-/* Is this one of the writer's own threads? */
+/* Is this the writer's own thread? */
 bool pst_writer_is_self(const struct pst_writer *writer);
 
 /* Adds this writer's to the counters. */

@@ -184,11 +184,20 @@ static bool runs_shared(const struct pst_web_exchange *exchange)
     return (exchange->request.route->flags & PST_WEB_SHARED) != 0;
 }
 
+/* By what the path names, a thread or a message: the end of a UUIDv7 is random. */
+static uint32_t lane_of(const struct pst_web_exchange *exchange)
+{
+    uint32_t lane = 0;
+    const uint8_t *id = exchange->request.ids[0].bytes;
+    memcpy(&lane, id + PST_UUID_BYTES - sizeof lane, sizeof lane);
+    return lane;
+}
+
 /* Suspended first: the job may be done before this returns. */
 static void job_start(struct pst_web_exchange *exchange, pst_store_fn fn, bool shared)
 {
-    exchange->job =
-        (struct pst_store_job){.fn = fn, .ctx = exchange, .done = job_done, .shared = shared};
+    exchange->job = (struct pst_store_job){
+        .fn = fn, .ctx = exchange, .done = job_done, .shared = shared, .lane = lane_of(exchange)};
     exchange->job_writes = true;
     exchange->job_result = PST_ERR_INTERNAL;
     exchange->suspended = true;
