@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/compose.h"
 #include "client/cli/fields.h"
+#include "client/cli/follow.h"
 #include "client/cli/message.h"
 #include "client/cli/self.h"
 #include "client/cli/wire.h"
@@ -38,6 +39,12 @@ enum pst_err pst_cmd_threads(struct pst_cli *cli)
     const char *patient = pst_cli_get(cli, "patient");
     struct pst_uuid id;
     PST_JSON json_t *list = NULL;
+    if (pst_cli_has(cli, "follow")) {
+        if (state == NULL && patient == NULL)
+            return pst_follow(cli);
+        return pst_cli_fail(cli, PST_ERR_USAGE,
+                            "--follow shows what changes in all conversations: give it alone.");
+    }
     enum pst_err err = pst_self_open(cli);
     if (err == PST_OK && patient != NULL)
         err = pst_wire_read_id(cli, patient, "a patient's id", &id);

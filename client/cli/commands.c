@@ -213,6 +213,7 @@ static const struct pst_cli_option read_options[] = {
 static const struct pst_cli_option threads_options[] = {
     {"state", 0, "open|closed", "only these", 0},
     {"patient", 0, "ID", "only of this patient", 0},
+    {"follow", 0, NULL, "show what changes, as it happens, until Ctrl-C", 0},
     END,
 };
 

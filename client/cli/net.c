@@ -17,6 +17,8 @@
 /* Slower than this for so long is a dead line: 25 MiB may take its time. */
 #define SLOW_BYTES_PER_S 32L
 #define SLOW_FOR_S 60L
+/* A live stream says something every twenty seconds: after three times that it is dead. */
+#define LIVE_BYTES_PER_S 1L
 /* Longer than a person would wait for one command. */
 #define RETRY_AFTER_MAX_S 30
 /* Date has whole seconds: a smaller difference tells nothing. */
@@ -40,6 +42,7 @@ struct flight {
     int64_t date_ms;
     bool drawn;
     bool is_json;
+    bool live; /* the live stream has begun */
 };
 
 void pst_net_free(struct pst_net **net)
@@ -68,7 +71,15 @@ int64_t pst_net_now_ms(struct pst_cli *cli)
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct flight *flight = ctx;
-    return pst_buf_append(&flight->answer->body, bytes, size * count) == PST_OK ? size * count : 0;
+    const struct pst_sink *live = flight->request->live;
+    struct pst_bytes piece = pst_bytes(bytes, size * count);
+    long status = 0;
+    if (live != NULL)
+        curl_easy_getinfo(flight->cli->net->curl, CURLINFO_RESPONSE_CODE, &status);
+    flight->live |= status == 200;
+    enum pst_err err = status == 200 ? live->write(live->ctx, piece)
+                                     : pst_buf_append_bytes(&flight->answer->body, piece);
+    return err == PST_OK ? piece.len : 0;
 }
 
 /* Is this header called name? Then its value, cut to size, in ret_value. */
@@ -169,7 +180,7 @@ static enum pst_err set_transfer(struct flight *flight, CURL *curl, char *error)
     SET(CURLOPT_ERRORBUFFER, error);
     SET(CURLOPT_USERAGENT, "postern");
     SET(CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
-    SET(CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_PER_S);
+    SET(CURLOPT_LOW_SPEED_LIMIT, request->live != NULL ? LIVE_BYTES_PER_S : SLOW_BYTES_PER_S);
     SET(CURLOPT_LOW_SPEED_TIME, SLOW_FOR_S);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -209,6 +220,8 @@ static enum pst_err set_headers(const struct flight *flight, const char *content
         ok = ok && append_header(ret_headers, "Content-Type", content_type);
     if (request->if_match != NULL)
         ok = ok && append_header(ret_headers, "If-Match", request->if_match);
+    if (request->last_event != NULL && request->last_event[0] != '\0')
+        ok = ok && append_header(ret_headers, "Last-Event-ID", request->last_event);
     if (!request->anonymous && token != NULL) {
         char value[600];
         snprintf(value, sizeof value, "Bearer %.*s", (int)pst_secret_len(token),
@@ -317,7 +330,8 @@ static enum pst_err perform(struct flight *flight, const char *url, char *json_t
     if (err != PST_OK)
         return err;
     if (code != CURLE_OK)
-        return say_curl(cli, code);
+        return flight->live || (request->live != NULL && request->quiet) ? PST_ERR_IO
+                                                                         : say_curl(cli, code);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &flight->answer->status);
     return finish(flight);
 }

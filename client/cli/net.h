@@ -14,18 +14,21 @@
 
 #include "client/cli/cli.h"
 #include "postern/buf.h"
+#include "postern/sink.h"
 
 struct pst_net_request {
-    const char *method;       /* NULL: GET */
-    const char *path;         /* "/v1/…" */
-    const json_t *json;       /* a body of JSON, borrowed; or NULL */
-    struct pst_bytes bytes;   /* another body, borrowed */
-    const char *content_type; /* of bytes */
-    const char *if_match;     /* NULL: none */
-    const char *doing;        /* shown with progress: "Sending"; NULL: silent */
-    size_t max_bytes;         /* of the answer; 0: that of JSON */
-    bool anonymous;           /* without the session's token */
-    bool quiet;               /* refusals are the caller's business: nothing is said */
+    const char *method;          /* NULL: GET */
+    const char *path;            /* "/v1/…" */
+    const json_t *json;          /* a body of JSON, borrowed; or NULL */
+    struct pst_bytes bytes;      /* another body, borrowed */
+    const char *content_type;    /* of bytes */
+    const char *if_match;        /* NULL: none */
+    const char *doing;           /* shown with progress: "Sending"; NULL: silent */
+    size_t max_bytes;            /* of the answer; 0: that of JSON */
+    const struct pst_sink *live; /* takes a 200's body as it comes, for as long as it comes */
+    const char *last_event;      /* Last-Event-ID; NULL or "": none */
+    bool anonymous;              /* without the session's token */
+    bool quiet;                  /* refusals are the caller's business: nothing is said */
 };
 
 #define PST_NET_ETAG_MAX 128
@@ -43,7 +46,9 @@ void pst_net_answer_free(struct pst_net_answer *answer);
 
 /*
  * One exchange. PST_OK for 2xx; for others the problem was said (unless quiet)
- * and the error is of its class. ret_answer is to be freed in every case.
+ * and the error is of its class. ret_answer is to be freed in every case. That
+ * a live one broke off after it had begun is not said, nor that a quiet one
+ * did not begin: PST_ERR_IO, and the status is 0.
  */
 PST_MUST_CHECK enum pst_err pst_net_send(struct pst_cli *cli, const struct pst_net_request *request,
                                          struct pst_net_answer *ret_answer);

@@ -235,6 +235,43 @@ class Stream(unittest.TestCase):
         finally:
             self.gateway.start()
 
+    def follow(self, person, *options):
+        command = [self.gateway.program("postern"), "--profile", person.profile, *options,
+                   "threads", "--follow"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=person.environment, cwd=person.folder)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.terminate)
+        return process
+
+    def test_the_client_follows_over_a_gateway_that_is_started_again(self):
+        process = self.follow(self.ben, "--json")
+        lines = iter(process.stdout.readline, "")
+        self.assertEqual("ready", json.loads(next(lines))["event"])
+        first = self.send(self.carol, self.ben)
+        told = json.loads(next(lines))
+        self.assertEqual(("message", first["id"], first["thread"], first["seq"]),
+                         (told["event"], told["id"], told["thread"], told["seq"]))
+        self.gateway.kill("web")
+        wait_until(self.gateway.serving, "web to be started again")
+        second = self.send(self.carol, self.ben)
+        told = [told]
+        while second["id"] not in [event.get("id") for event in told]:
+            told.append(json.loads(next(lines)))
+        self.assertEqual([1, 1], [sum(event.get("id") == sent["id"] for event in told)
+                                  for sent in (first, second)])
+        self.assertNotIn("reset", [event["event"] for event in told])
+
+    def test_the_client_says_when_its_session_is_over(self):
+        person = self.practice.hire("fay", "Fay Followed", "clinician")
+        process = self.follow(person)
+        self.assertIn("Listening", process.stderr.readline())
+        person.run("logout")
+        self.assertEqual(77, process.wait(TOLD_S))
+        self.assertIn("not-authenticated", process.stderr.read())
+        done = person.run("threads", "--follow", "--state", "open", check=False)
+        self.assertEqual(64, done.returncode)
+
     def test_curl_shows_it(self):
         curl = subprocess.Popen(
             ["curl", "-sN", "--cacert", self.gateway.ca, "-H",
