@@ -1,9 +1,9 @@
 """Full TLS 1.3 handshakes with one small request: the gateway and nginx, same certificate."""
-import json
 import statistics
 import subprocess
 from pathlib import Path
 
+from bench.measuring import load
 from e2e.harness import Client, Gateway, free_port, wait_until
 
 CONNECTIONS = 32
@@ -36,10 +36,8 @@ http {{
 
 
 def load_get(build, port, ca):
-    done = subprocess.run(
-        [build / "tests/bench/load", "get", "localhost", str(port), ca, "/healthz",
-         str(CONNECTIONS), str(SECONDS)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["per_second"]
+    return load(build, [port], ca, get="/healthz", kind="fresh", connections=CONNECTIONS,
+                seconds=SECONDS)["per_second"]
 
 
 def measure_nginx(build, folder, gateway):
