@@ -41,6 +41,8 @@ enum {
      * is never the last word on an operation.
      */
     PST_BEGIN_DEFER = 1 << 2,
+    /* A read of one statement, which sees one moment by itself: nothing need be begun. */
+    PST_BEGIN_ONE = 1 << 3,
 };
 
 /* Why the last transaction did not stand. */
@@ -134,6 +136,8 @@ struct pst_tx {
     struct pst_connection *connection;
     enum pst_store_role role;
     bool write;
+    bool one;          /* begun with PST_BEGIN_ONE */
+    unsigned commands; /* statements run so far */
 };
 
 extern const struct pst_engine pst_engine_postgresql;

@@ -159,15 +159,9 @@ static int64_t day_or_none(struct pst_rows *rows, int column)
     return pst_row_is_null(rows, column) ? PST_FACT_NO_DAY : pst_row_int(rows, column);
 }
 
-enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_uuid *patient,
-                            const struct pst_uuid *team, const struct pst_uuid *writer,
-                            int64_t now_ms, struct pst_clinician_facts *ret_facts)
+static enum pst_err take_team(struct pst_rows *rows, struct pst_clinician_facts *ret_facts)
 {
-    PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r =
-        pst_sql_first(tx, PST_STMT_FACTS_TEAM, &rows, PST_V_UUID(patient), PST_V_UUID(team),
-                      PST_V_INT(day_of(now_ms)), PST_V_INT(first_visit_day(now_ms)),
-                      PST_V_INT(now_ms), PST_V_UUID(writer));
+    enum pst_err r = pst_sql_next(rows);
     if (r != PST_OK)
         return r;
     *ret_facts = (struct pst_clinician_facts){
@@ -221,17 +215,31 @@ static enum pst_err take_keys(struct pst_rows *rows, enum pst_err r,
     return r;
 }
 
-enum pst_err pst_facts_keys(struct pst_tx *tx, const struct pst_uuid *thread,
-                            const struct pst_uuid *patient, const struct pst_uuid *team,
-                            int64_t now_ms, struct pst_thread_keys *ret_keys)
+enum pst_err pst_facts_members(struct pst_tx *tx, const struct pst_facts_members_of *of,
+                               struct pst_thread_keys *ret_keys,
+                               struct pst_clinician_facts *ret_team)
+{
+    PST_ROWS struct pst_rows *keys = NULL;
+    PST_ROWS struct pst_rows *team = NULL;
+    int64_t today = day_of(of->now_ms);
+    /* Both are asked before either is read: the way to the database is gone once. */
+    enum pst_err r = pst_sql_query(tx, PST_STMT_FACTS_KEYS, &keys, PST_V_UUID(of->patient),
+                                   PST_V_UUID(of->team), PST_V_INT(today));
+    if (r == PST_OK)
+        r = pst_sql_query(tx, PST_STMT_FACTS_TEAM, &team, PST_V_UUID(of->patient),
+                          PST_V_UUID(of->team), PST_V_INT(today),
+                          PST_V_INT(first_visit_day(of->now_ms)), PST_V_INT(of->now_ms),
+                          PST_V_UUID(of->writer));
+    if (r == PST_OK)
+        r = take_keys(keys, r, ret_keys);
+    return r == PST_OK ? take_team(team, ret_team) : r;
+}
+
+enum pst_err pst_facts_room_keys(struct pst_tx *tx, const struct pst_uuid *thread,
+                                 struct pst_thread_keys *ret_keys)
 {
     PST_ROWS struct pst_rows *rows = NULL;
-    enum pst_err r = PST_ERR_INTERNAL;
-    if (pst_uuid_is_nil(patient))
-        r = pst_sql_query(tx, PST_STMT_FACTS_ROOM_KEYS, &rows, PST_V_UUID(thread));
-    else
-        r = pst_sql_query(tx, PST_STMT_FACTS_KEYS, &rows, PST_V_UUID(patient), PST_V_UUID(team),
-                          PST_V_INT(day_of(now_ms)));
+    enum pst_err r = pst_sql_query(tx, PST_STMT_FACTS_ROOM_KEYS, &rows, PST_V_UUID(thread));
     return take_keys(rows, r, ret_keys);
 }
 

@@ -100,15 +100,6 @@ struct pst_clinician_facts {
     int64_t break_glass_until_ms; /* 0: none */
 };
 
-/*
- * Of the team's active members.
- *   writer  whose credential counts; NULL: the best of all
- */
-PST_MUST_CHECK enum pst_err pst_facts_team(struct pst_tx *tx, const struct pst_uuid *patient,
-                                           const struct pst_uuid *team,
-                                           const struct pst_uuid *writer, int64_t now_ms,
-                                           struct pst_clinician_facts *ret_facts);
-
 /* Of a room: how many members, and how many of them are active with a credential that holds. */
 PST_MUST_CHECK enum pst_err pst_facts_room(struct pst_tx *tx, const struct pst_uuid *thread,
                                            int64_t now_ms, int64_t *ret_members, int64_t *ret_fit);
@@ -136,17 +127,29 @@ struct pst_thread_keys {
     size_t count;
 };
 
+/* Of a patient's thread: whose keys and whose standing. All borrowed. */
+struct pst_facts_members_of {
+    const struct pst_uuid *patient;
+    const struct pst_uuid *team;
+    const struct pst_uuid *writer; /* whose credential counts; NULL: the best of the team's */
+    int64_t now_ms;
+};
+
 /*
- * The newest keys of the thread's members and the records key. Members who
- * have none yet are left out, representatives whom the latest consent does not
- * name too. What is no longer active or has run out is there, and says so.
- *   patient, team  nil in a room
+ * The newest keys of the thread's members and the records key, and how the
+ * team's active members stand to the patient. Members who have no key yet are
+ * left out, representatives whom the latest consent does not name too. What is
+ * no longer active or has run out is there, and says so.
  * PST_OK; PST_ERR_TOO_LONG; PST_ERR_STORE.
  */
-PST_MUST_CHECK enum pst_err pst_facts_keys(struct pst_tx *tx, const struct pst_uuid *thread,
-                                           const struct pst_uuid *patient,
-                                           const struct pst_uuid *team, int64_t now_ms,
-                                           struct pst_thread_keys *ret_keys);
+PST_MUST_CHECK enum pst_err pst_facts_members(struct pst_tx *tx,
+                                              const struct pst_facts_members_of *of,
+                                              struct pst_thread_keys *ret_keys,
+                                              struct pst_clinician_facts *ret_team);
+
+/* The newest keys of a room's members and the records key. As above. */
+PST_MUST_CHECK enum pst_err pst_facts_room_keys(struct pst_tx *tx, const struct pst_uuid *thread,
+                                                struct pst_thread_keys *ret_keys);
 
 /* Whose key this is, whenever it held. PST_ERR_NOT_FOUND. */
 PST_MUST_CHECK enum pst_err pst_key_owner_of(struct pst_tx *tx, const struct pst_key_id *id,

@@ -42,14 +42,17 @@ static bool value_fits(char letter, const struct pst_value *value)
     return value->type == type;
 }
 
-static void check(const struct pst_tx *tx, enum pst_statement statement,
-                  const struct pst_value *values, size_t count)
+static void check(struct pst_tx *tx, enum pst_statement statement, const struct pst_value *values,
+                  size_t count)
 {
     const struct pst_statement_def *def = pst_statement_def(statement);
     if (!pst_statement_allowed(statement, tx->role))
         panic(statement, "not this role's");
     if (def->access == PST_ACCESS_WRITE && !tx->write)
         panic(statement, "writes in a reading operation");
+    if (tx->one && tx->commands > 0)
+        panic(statement, "a second statement where one was said");
+    tx->commands++;
     if (count != strlen(def->params))
         panic(statement, "wrong number of values");
     for (size_t i = 0; i < count; i++) {

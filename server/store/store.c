@@ -134,12 +134,15 @@ void pst_store_close(struct pst_store **store)
 }
 
 /* True: the connection was lost on the way, and the result means nothing. */
-static bool read_once(struct pst_store *store, struct pst_connection *reader, pst_store_fn fn,
-                      void *ctx, enum pst_err *ret_result)
+static bool read_once(struct pst_store *store, struct pst_connection *reader, unsigned flags,
+                      pst_store_fn fn, void *ctx, enum pst_err *ret_result)
 {
-    enum pst_err r = store->engine->begin(reader, PST_BEGIN_READ);
+    enum pst_err r = store->engine->begin(reader, flags);
     if (r == PST_OK) {
-        struct pst_tx tx = {store->engine, reader, store->role, false};
+        struct pst_tx tx = {.engine = store->engine,
+                            .connection = reader,
+                            .role = store->role,
+                            .one = (flags & PST_BEGIN_ONE) != 0};
         r = fn(&tx, ctx);
         store->engine->rollback(reader);
     }
@@ -162,7 +165,7 @@ static enum pst_err reader_ready(struct pst_store *store, struct pst_connection 
     return store->engine->recover(*reader, &committed);
 }
 
-enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
+static enum pst_err read_with(struct pst_store *store, unsigned flags, pst_store_fn fn, void *ctx)
 {
     struct pst_connection *reader = NULL;
     enum pst_err r = PST_ERR_BUSY;
@@ -171,11 +174,21 @@ enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
         if (tries > 0)
             pause_ms(tries * READ_STEP_MS);
         r = reader_ready(store, &reader);
-        again = r == PST_OK ? read_once(store, reader, fn, ctx, &r) : r == PST_ERR_BUSY;
+        again = r == PST_OK ? read_once(store, reader, flags, fn, ctx, &r) : r == PST_ERR_BUSY;
     }
     if (reader != NULL)
         reader_put(store, reader);
     return r;
+}
+
+enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx)
+{
+    return read_with(store, PST_BEGIN_READ, fn, ctx);
+}
+
+enum pst_err pst_store_read_one(struct pst_store *store, pst_store_fn fn, void *ctx)
+{
+    return read_with(store, PST_BEGIN_READ | PST_BEGIN_ONE, fn, ctx);
 }
 
 enum pst_err pst_store_submit(struct pst_store *store, struct pst_store_job *job)

@@ -76,6 +76,12 @@ void pst_store_close(struct pst_store **store);
 PST_MUST_CHECK enum pst_err pst_store_read(struct pst_store *store, pst_store_fn fn, void *ctx);
 
 /*
+ * The same for an fn that runs a single statement: cheaper, for what every
+ * request does. A second statement ends the process.
+ */
+PST_MUST_CHECK enum pst_err pst_store_read_one(struct pst_store *store, pst_store_fn fn, void *ctx);
+
+/*
  * Run fn in a write transaction and wait until it is durable. It shares its
  * commit with whatever else waits. Not from a job's done().
  *

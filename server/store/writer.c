@@ -137,7 +137,8 @@ static enum ending run_once(struct pst_writer *writer, struct pst_store_job *gro
                             run_fn run, unsigned flags)
 {
     const struct pst_engine *engine = writer->engine;
-    struct pst_tx tx = {engine, writer->connection, writer->role, true};
+    struct pst_tx tx = {
+        .engine = engine, .connection = writer->connection, .role = writer->role, .write = true};
     /* A job that is never reached must not look as if it had passed. */
     fail_all(group, count, PST_ERR_STORE);
     enum pst_err r = engine->begin(writer->connection, writer->flags | flags);

@@ -139,15 +139,28 @@ static void consent_facts(struct pst_admit_result *result)
     };
 }
 
+static void take_members(const struct pst_admit_ask *ask, const struct pst_uuid *sender,
+                         struct pst_admit_result *result)
+{
+    keep_members(&result->keys, result->facts.now_ms);
+    list_recipients(result, sender);
+    result->facts.recipients_exact =
+        ask->head != NULL && recipients_exact(result, &ask->head->header);
+}
+
 static enum pst_err patient_facts(struct pst_tx *tx, const struct pst_admit_ask *ask,
                                   const struct pst_uuid *sender, struct pst_admit_result *result)
 {
     const struct pst_thread_facts *thread = &result->thread;
     struct pst_clinician_facts team;
     bool clinician = thread->as == PST_THREAD_AS_TEAM;
-    int64_t now_ms = result->facts.now_ms;
-    enum pst_err r = pst_facts_team(tx, &thread->patient, &thread->team, clinician ? sender : NULL,
-                                    now_ms, &team);
+    const struct pst_facts_members_of of = {.patient = &thread->patient,
+                                            .team = &thread->team,
+                                            .writer = clinician ? sender : NULL,
+                                            .now_ms = result->facts.now_ms};
+    enum pst_err r = pst_facts_members(tx, &of, &result->keys, &team);
+    if (r == PST_OK)
+        take_members(ask, sender, result);
     if (r == PST_OK && ask->mode == PST_ADMIT_THREAD)
         r = pst_thread_answerable(tx, &ask->thread, &thread->patient, clinician, thread->last_seq,
                                   &result->facts.answers);
@@ -166,11 +179,15 @@ static enum pst_err patient_facts(struct pst_tx *tx, const struct pst_admit_ask 
 
 /* Everybody in a room needs a credential, and a key. */
 static enum pst_err room_facts(struct pst_tx *tx, const struct pst_admit_ask *ask,
-                               struct pst_admit_result *result)
+                               const struct pst_uuid *sender, struct pst_admit_result *result)
 {
     int64_t members = 0;
     int64_t fit = 0;
-    enum pst_err r = pst_facts_room(tx, &ask->thread, result->facts.now_ms, &members, &fit);
+    enum pst_err r = pst_facts_room_keys(tx, &ask->thread, &result->keys);
+    if (r == PST_OK)
+        take_members(ask, sender, result);
+    if (r == PST_OK)
+        r = pst_facts_room(tx, &ask->thread, result->facts.now_ms, &members, &fit);
     if (r != PST_OK)
         return r;
     bool all_keys = (int64_t)count_of(&result->keys, PST_KEY_COLLEAGUE) == members &&
@@ -291,15 +308,7 @@ static enum pst_err read_facts(struct pst_tx *tx, const struct pst_request *requ
         return PST_OK;
     }
     result->facts.sight = PST_ADMIT_SEEN;
-    r = pst_facts_keys(tx, &ask->thread, &result->thread.patient, &result->thread.team,
-                       request->now_ms, &result->keys);
-    if (r != PST_OK)
-        return r;
-    keep_members(&result->keys, request->now_ms);
-    list_recipients(result, sender);
-    result->facts.recipients_exact =
-        ask->head != NULL && recipients_exact(result, &ask->head->header);
-    return pst_uuid_is_nil(&result->thread.patient) ? room_facts(tx, ask, result)
+    return pst_uuid_is_nil(&result->thread.patient) ? room_facts(tx, ask, sender, result)
                                                     : patient_facts(tx, ask, sender, result);
 }
 

@@ -105,7 +105,7 @@ enum pst_err pst_web_auth(struct pst_web_exchange *exchange)
     const struct pst_caller *caller = &exchange->request.caller;
     if (token_read(exchange) != PST_OK)
         return PST_OK;
-    enum pst_err r = pst_store_read(exchange->request.store, find, exchange);
+    enum pst_err r = pst_store_read_one(exchange->request.store, find, exchange);
     if (r == PST_OK && caller->signed_in &&
         (exchange->request.route->flags & PST_WEB_UNUSED) == 0 &&
         exchange->request.now_ms - caller->used_at_ms >= PST_SESSION_TOUCH_MS)

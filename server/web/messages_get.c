@@ -198,7 +198,7 @@ static enum pst_err next_part(struct reading *reading)
     reading->part++;
     if (reading->part > reading->last_part)
         return PST_ERR_NOT_FOUND;
-    return pst_store_read(reading->store, read_part, reading);
+    return pst_store_read_one(reading->store, read_part, reading);
 }
 
 static enum pst_err reading_read(void *ctx, uint64_t offset, uint8_t *at, size_t cap,

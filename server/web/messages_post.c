@@ -356,7 +356,7 @@ static enum pst_err check_signature(struct pst_request *request, struct upload *
 {
     struct keys_read read = {.request = request};
     pst_buf_init(&read.keys.key_enc, KEY_ENC_MAX_BYTES);
-    enum pst_err r = pst_store_read(request->store, read_keys, &read);
+    enum pst_err r = pst_store_read_one(request->store, read_keys, &read);
     if (r == PST_OK) {
         upload->signature = signature_of(request, upload, &read.keys);
         r = seal_head(request, upload, &read.keys);

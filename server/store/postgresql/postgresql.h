@@ -85,6 +85,7 @@ struct pst_connection {
     bool in_transaction; /* begun, and nothing has ended it */
     bool failed;         /* a statement of it was refused: only rollback helps */
     bool deferring;
+    bool one;           /* PST_BEGIN_ONE */
     bool committing;    /* COMMIT was sent, its answer has not come */
     bool committed;     /* and came: it stands */
     enum pst_err error; /* of what failed first */

@@ -54,6 +54,9 @@ enum pst_err pst_pg_begin(struct pst_connection *connection, unsigned flags)
     if (!is_piped(connection))
         return run(connection, "BEGIN");
     connection->deferring = (flags & PST_BEGIN_DEFER) != 0;
+    connection->one = (flags & PST_BEGIN_ONE) != 0;
+    if (connection->one)
+        return PST_OK;
     if ((flags & PST_BEGIN_WRITE) == 0)
         return pst_pg_control(connection, PG_CONTROL_BEGIN_READ, PG_OWED_CONTROL, NULL);
     enum pst_err r = pst_pg_control(connection, PG_CONTROL_BEGIN_WRITE, PG_OWED_CONTROL, NULL);
@@ -65,13 +68,18 @@ enum pst_err pst_pg_begin(struct pst_connection *connection, unsigned flags)
                        : r;
 }
 
-/* After a failure the server skips everything up to a synchronisation point. */
-static void roll_back(struct pst_connection *connection)
+/*
+ * After a failure the server skips everything up to a synchronisation point.
+ * A statement by itself ends with the point behind it.
+ */
+static void roll_back(struct pst_connection *connection, bool skipping)
 {
-    enum pst_err r = pst_pg_sync(connection);
-    if (r == PST_OK)
+    enum pst_err r = PST_OK;
+    if (skipping || connection->one)
+        r = pst_pg_sync(connection);
+    if (r == PST_OK && !connection->one)
         r = pst_pg_control(connection, PG_CONTROL_ROLLBACK, PG_OWED_CONTROL, NULL);
-    if (r == PST_OK)
+    if (r == PST_OK && !connection->one)
         (void)pst_pg_sync(connection);
 }
 
@@ -89,7 +97,7 @@ void pst_pg_rollback(struct pst_connection *connection)
     }
     /* Readers do not wait for it: the next transaction begins behind it. */
     connection->failed = false;
-    roll_back(connection);
+    roll_back(connection, failed);
     if (failed || connection->use == PST_CONNECTION_WRITE)
         (void)pst_pg_settle(connection);
     connection->in_transaction = false;

@@ -24,6 +24,8 @@ static size_t shared_writers(enum pst_store_role role)
 static enum pst_err begin(struct pst_connection *connection, unsigned flags)
 {
     bool write = (flags & PST_BEGIN_WRITE) != 0;
+    if ((flags & PST_BEGIN_ONE) != 0)
+        return PST_OK;
     return pst_sqlite_control(connection, write ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN);
 }
 
