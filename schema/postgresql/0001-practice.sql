@@ -453,6 +453,11 @@ ALTER TABLE staging ALTER COLUMN bytes SET STORAGE EXTERNAL;
 ALTER TABLE draft ALTER COLUMN bytes SET STORAGE EXTERNAL;
 ALTER TABLE account ALTER COLUMN ring_enc SET STORAGE EXTERNAL;
 
+-- Every message writes its thread's row anew: what is left of the old ones is
+-- removed soon, or a busy patient's threads are found more slowly each hour.
+ALTER TABLE thread SET (autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0.02,
+                        autovacuum_vacuum_cost_delay = 0);
+
 -- Of this engine alone, and not part of the practice: one row that a write
 -- which is not shared locks until it ends, so that there is one at a time on
 -- whatever gateway.
