@@ -8,7 +8,6 @@
 #ifndef POSTERN_TESTS_PRACTICE_FIXTURE_H
 #define POSTERN_TESTS_PRACTICE_FIXTURE_H
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +38,7 @@ struct practice {
     struct store_fixture fixture;
     struct pst_config *config;
     struct pst_vault *vault;
-    sqlite3 *db;
+    struct raw_database db;
     int64_t now_ms;
     struct member people[WHO__MAX];
     struct member team;  /* Ada and Ben */
@@ -52,46 +51,21 @@ struct practice {
 
 static inline void practice_exec(struct practice *p, const char *sql)
 {
-    char *message = NULL;
-    int r = sqlite3_exec(p->db, sql, NULL, NULL, &message);
-    ck_assert_msg(r == SQLITE_OK, "%s: %s", sql, message);
+    raw_exec(&p->db, sql);
 }
 
 /* A statement's text with ?1.. bound: 'u' uuid, 'b' bytes with length, 'i' int64_t, 't' text. */
 static inline void practice_bind(struct practice *p, const char *sql, const char *types, ...)
 {
-    sqlite3_stmt *stmt = NULL;
     va_list args;
-    ck_assert_msg(sqlite3_prepare_v2(p->db, sql, -1, &stmt, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(p->db));
     va_start(args, types);
-    for (int i = 0; types[i] != '\0'; i++) {
-        if (types[i] == 'u') {
-            const struct pst_uuid *id = va_arg(args, const struct pst_uuid *);
-            sqlite3_bind_blob(stmt, i + 1, id->bytes, sizeof id->bytes, SQLITE_TRANSIENT);
-        } else if (types[i] == 'b') {
-            const void *bytes = va_arg(args, const void *);
-            sqlite3_bind_blob(stmt, i + 1, bytes, va_arg(args, int), SQLITE_TRANSIENT);
-        } else if (types[i] == 'i') {
-            sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
-        } else {
-            sqlite3_bind_text(stmt, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-        }
-    }
+    raw_bind(&p->db, sql, types, args);
     va_end(args);
-    ck_assert_msg(sqlite3_step(stmt) == SQLITE_DONE, "%s: %s", sql, sqlite3_errmsg(p->db));
-    sqlite3_finalize(stmt);
 }
 
 static inline int64_t practice_count(struct practice *p, const char *sql)
 {
-    sqlite3_stmt *stmt = NULL;
-    ck_assert_msg(sqlite3_prepare_v2(p->db, sql, -1, &stmt, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(p->db));
-    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return count;
+    return raw_int(&p->db, sql);
 }
 
 static inline void practice_keys(struct member *member, int64_t now_ms)
@@ -248,8 +222,7 @@ static inline void practice_open(struct practice *p)
     ck_assert_int_eq(pst_secret_random(PST_VAULT_KEY_BYTES, &master), PST_OK);
     ck_assert_int_eq(pst_vault_new(master, &p->vault), PST_OK);
     pst_secret_free(&master);
-    ck_assert_int_eq(sqlite3_open(p->fixture.path, &p->db), SQLITE_OK);
-    sqlite3_busy_timeout(p->db, 5000);
+    raw_open(&p->db, p->fixture.url);
     practice_exec(p, "BEGIN");
     practice_exec(p, "INSERT INTO practice (id, origin, created_at_ms) "
                      "VALUES (1, '" PRACTICE_ORIGIN "', 0)");
@@ -295,7 +268,7 @@ static inline void practice_close(struct practice *p)
     practice_forget(&p->team);
     practice_forget(&p->other);
     practice_forget(&p->records);
-    sqlite3_close(p->db);
+    raw_close(&p->db);
     pst_vault_free(&p->vault);
     pst_config_free(&p->config);
     store_fixture_close(&p->fixture);

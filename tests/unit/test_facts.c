@@ -85,6 +85,8 @@ static void run_case(struct practice *p, const char *sql)
 #define RESTRICT(kind, team, ended)                                                                \
     "INSERT INTO restriction (id, patient, kind, team, recorded_by, recorded_at_ms, "              \
     "ended_at_ms) VALUES (x'01', " PAT_ID ", '" kind "', " team ", x'01', 0, " ended ")"
+/* In milliseconds; a product of smaller numbers would be too large for PostgreSQL. */
+#define THIRTY_DAYS "2592000000"
 #define NEWER_TERMS(version, at)                                                                   \
     "INSERT INTO terms VALUES ('messages', " version ", 'en', x'01', 'New.', " at ")"
 #define BREAK_GLASS(until)                                                                         \
@@ -165,10 +167,10 @@ static const struct fact_case {
      PST_REFUSAL_CONSENT_SCOPE},
     {"newer terms within grace", NEWER_TERMS("2", "$N - 1000"), ADA, 0, PST_REFUSAL_NONE},
     {"newer terms, not in effect", NEWER_TERMS("2", "$N + 1000"), ADA, 0, PST_REFUSAL_NONE},
-    {"newer terms after grace", NEWER_TERMS("2", "$N - 30 * 86400000"), ADA, 0,
+    {"newer terms after grace", NEWER_TERMS("2", "$N - " THIRTY_DAYS), ADA, 0,
      PST_REFUSAL_CONSENT_OUTDATED},
     {"still newer ones do not begin the grace again",
-     NEWER_TERMS("2", "$N - 30 * 86400000") ";" NEWER_TERMS("3", "$N - 1000"), ADA, 0,
+     NEWER_TERMS("2", "$N - " THIRTY_DAYS) ";" NEWER_TERMS("3", "$N - 1000"), ADA, 0,
      PST_REFUSAL_CONSENT_OUTDATED},
     {"no messages asked for", RESTRICT("no-messages", "NULL", "NULL"), ADA, 0,
      PST_REFUSAL_RESTRICTED},

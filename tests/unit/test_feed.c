@@ -596,7 +596,7 @@ START_TEST(a_reader_who_does_not_read_is_cut_off)
     enum { ROUNDS = 24, EVENTS_A_ROUND = 100 };
     for (int round = 0; round < ROUNDS; round++) {
         int64_t now = pst_clock_now(NULL);
-        practice_exec(&f.practice, "BEGIN IMMEDIATE");
+        practice_exec(&f.practice, "BEGIN");
         for (int i = 0; i < EVENTS_A_ROUND; i++)
             put_event(&f, PST_EVENT_OPENED, ADA, &f.practice.thread, &message, now + i);
         practice_exec(&f.practice, "COMMIT");

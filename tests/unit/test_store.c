@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -53,18 +52,9 @@ static enum pst_err has_event(struct pst_tx *tx, void *ctx)
     return r;
 }
 
-static int64_t count_events(const char *path)
+static int64_t count_events(const struct store_fixture *fixture)
 {
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM event", -1, &stmt, NULL),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return count;
+    return store_fixture_int(fixture, "SELECT count(*) FROM event");
 }
 
 /* ---- cases ------------------------------------------------------------- */
@@ -132,6 +122,7 @@ END_TEST
 
 START_TEST(a_new_store_is_not_open_to_others)
 {
+    STORE_FIXTURE_SQLITE_ALONE("a file's mode; logins and grants are test_store_statements'");
     struct store_fixture fixture;
     struct stat found;
     store_fixture_open(&fixture, PST_STORE_WEB);
@@ -274,7 +265,7 @@ START_TEST(waiting_jobs_share_commits)
     ck_assert_uint_eq(counters.reruns, 0);
     ck_assert_uint_ge(counters.commits, JOBS / PST_STORE_GROUP_MAX);
     ck_assert_uint_lt(counters.commits, JOBS / 2);
-    ck_assert_int_eq(count_events(fixture.path), JOBS);
+    ck_assert_int_eq(count_events(&fixture), JOBS);
     store_fixture_close(&fixture);
 }
 END_TEST
@@ -298,7 +289,7 @@ START_TEST(one_that_fails_takes_no_other_with_it)
     }
     pst_store_counters(fixture.store, &counters);
     ck_assert_uint_gt(counters.reruns, 0);
-    ck_assert_int_eq(count_events(fixture.path), JOBS - JOBS / 10);
+    ck_assert_int_eq(count_events(&fixture), JOBS - JOBS / 10);
     store_fixture_close(&fixture);
 }
 END_TEST
@@ -331,7 +322,7 @@ START_TEST(a_full_queue_says_busy)
     sem_post(&slow.leave);
     pthread_join(thread, NULL);
     sem_wait(&all);
-    ck_assert_int_eq(count_events(fixture.path), PST_STORE_QUEUE_MAX + 1);
+    ck_assert_int_eq(count_events(&fixture), PST_STORE_QUEUE_MAX + 1);
     store_fixture_close(&fixture);
 }
 END_TEST
@@ -354,39 +345,50 @@ START_TEST(closing_finishes_what_waits)
     }
     pst_store_close(&fixture.store);
     ck_assert_int_eq(atomic_load(&left), 0);
-    ck_assert_int_eq(count_events(fixture.path), 200);
+    ck_assert_int_eq(count_events(&fixture), 200);
     store_fixture_close(&fixture);
 }
 END_TEST
 
 /* ---- other processes --------------------------------------------------- */
 
+/* Keeps every other writer waiting; at least one does. */
+static void keep_writers(struct raw_database *other)
+{
+    raw_exec(other, other->sqlite != NULL ? "BEGIN IMMEDIATE"
+                                          : "BEGIN; SELECT 1 FROM alone WHERE id = 1 FOR UPDATE");
+}
+
+static bool writers_wait(struct raw_database *other, struct pst_store *store)
+{
+    struct pst_store_counters counters;
+    if (other->pg != NULL)
+        return raw_int(other, "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0;
+    pst_store_counters(store, &counters);
+    return counters.busy_waits > 0;
+}
+
 START_TEST(a_writer_waits_for_another_process)
 {
     struct store_fixture fixture;
-    struct event event;
-    struct pst_store_counters counters;
-    sqlite3 *other = NULL;
+    struct raw_database other;
     pthread_t thread;
     store_fixture_open(&fixture, PST_STORE_WEB);
     struct slow slow;
     sem_init(&slow.entered, 0, 0);
     sem_init(&slow.leave, 0, 1);
     new_event(&slow.event, PST_OK);
-    new_event(&event, PST_OK);
-    ck_assert_int_eq(sqlite3_open(fixture.path, &other), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    raw_open(&other, fixture.url);
+    keep_writers(&other);
     void *args[] = {fixture.store, &slow};
     pthread_create(&thread, NULL, write_slowly_main, args);
-    do {
-        pst_store_counters(fixture.store, &counters);
+    while (!writers_wait(&other, fixture.store))
         usleep(1000);
-    } while (counters.busy_waits == 0);
-    ck_assert_int_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    raw_exec(&other, "COMMIT");
     void *done = NULL;
     pthread_join(thread, &done);
     ck_assert_ptr_nonnull(done);
-    sqlite3_close(other);
+    raw_close(&other);
     store_fixture_close(&fixture);
 }
 END_TEST

@@ -1,12 +1,12 @@
 /* Migrations: forward only, each whole or not at all, from every earlier version with data. */
 #include "server/store/migrate.h"
 
-#include <sqlite3.h>
-
 #include "store_fixture.h"
 #include "unit.h"
 
-#define KNOWN (*pst_engine_sqlite.migrations_count)
+/* The engine that this run is on. */
+#define ENGINE (store_fixture_is_postgresql() ? &pst_engine_postgresql : &pst_engine_sqlite)
+#define KNOWN (*ENGINE->migrations_count)
 #define MORE_MAX 64
 
 static const char add_column[] = "ALTER TABLE event ADD COLUMN extra TEXT NOT NULL DEFAULT 'x'";
@@ -16,9 +16,14 @@ static const char fails_late[] = "CREATE TABLE half (id INTEGER); INSERT INTO no
 static size_t with_one_more(const char *sql, struct pst_migration *ret_migrations)
 {
     for (size_t i = 0; i < KNOWN; i++)
-        ret_migrations[i] = pst_engine_sqlite.migrations[i];
+        ret_migrations[i] = ENGINE->migrations[i];
     ret_migrations[KNOWN] = (struct pst_migration){(int)KNOWN + 1, "of-a-test", sql};
     return KNOWN + 1;
+}
+
+static const char *target_of(const struct store_fixture *fixture)
+{
+    return fixture->url + strlen(ENGINE->scheme);
 }
 
 static enum pst_err migrate(const struct store_fixture *fixture,
@@ -26,32 +31,10 @@ static enum pst_err migrate(const struct store_fixture *fixture,
 {
     int to = 0;
     enum pst_err r =
-        pst_migrate_with(&pst_engine_sqlite, fixture->path, migrations, count, ret_from, &to, NULL);
+        pst_migrate_with(ENGINE, target_of(fixture), migrations, count, ret_from, &to, NULL);
     if (r == PST_OK)
         ck_assert_int_eq(to, (int)count);
     return r;
-}
-
-static void execute(const struct store_fixture *fixture, const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static int number(const struct store_fixture *fixture, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    int value = -1;
-    ck_assert_int_eq(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        value = sqlite3_column_int(stmt, 0);
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return value;
 }
 
 static const char data[] = "INSERT INTO person (id, roles, state, name_enc, created_at_ms) "
@@ -68,11 +51,12 @@ START_TEST(every_earlier_version_comes_up_with_its_data)
         store_fixture_make(&fixture);
         ck_assert_int_eq(migrate(&fixture, migrations, version, &from), PST_OK);
         ck_assert_int_eq(from, 0);
-        execute(&fixture, data);
+        store_fixture_exec(&fixture, data);
         ck_assert_int_eq(migrate(&fixture, migrations, count, &from), PST_OK);
         ck_assert_int_eq(from, (int)version);
-        ck_assert_int_eq(number(&fixture, "SELECT count(*) FROM event WHERE extra = 'x'"), 2);
-        ck_assert_int_eq(number(&fixture, "SELECT count(*) FROM person"), 1);
+        ck_assert_int_eq(
+            store_fixture_int(&fixture, "SELECT count(*) FROM event WHERE extra = 'x'"), 2);
+        ck_assert_int_eq(store_fixture_int(&fixture, "SELECT count(*) FROM person"), 1);
         ck_assert_int_eq(migrate(&fixture, migrations, count, &from), PST_OK);
         ck_assert_int_eq(from, (int)count);
         store_fixture_close(&fixture);
@@ -82,15 +66,18 @@ END_TEST
 
 START_TEST(one_that_fails_leaves_the_version_before)
 {
+    const char *half_made = store_fixture_is_postgresql()
+                                ? "SELECT count(*) FROM pg_class WHERE relname = 'half'"
+                                : "SELECT count(*) FROM sqlite_schema WHERE name = 'half'";
     struct store_fixture fixture;
     struct pst_migration migrations[MORE_MAX];
     size_t count = with_one_more(fails_late, migrations);
     store_fixture_make(&fixture);
     ck_assert_int_eq(migrate(&fixture, migrations, KNOWN, NULL), PST_OK);
-    execute(&fixture, data);
+    store_fixture_exec(&fixture, data);
     ck_assert_int_ne(migrate(&fixture, migrations, count, NULL), PST_OK);
-    ck_assert_int_eq(number(&fixture, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
-    ck_assert_int_eq(number(&fixture, "SELECT max(version) FROM migration"), (int)KNOWN);
+    ck_assert_int_eq(store_fixture_int(&fixture, half_made), 0);
+    ck_assert_int_eq(store_fixture_int(&fixture, "SELECT max(version) FROM migration"), (int)KNOWN);
     ck_assert_int_eq(pst_store_open(fixture.url, PST_STORE_WEB, &fixture.store, NULL), PST_OK);
     store_fixture_close(&fixture);
 }
@@ -122,7 +109,8 @@ START_TEST(an_older_store_must_be_migrated_first)
     struct store_fixture fixture;
     struct pst_store_problem problem = {""};
     store_fixture_make(&fixture);
-    ck_assert_int_eq(migrate(&fixture, pst_engine_sqlite.migrations, 0, NULL), PST_OK);
+    if (!store_fixture_is_postgresql()) /* whose database is there before its tables */
+        ck_assert_int_eq(migrate(&fixture, ENGINE->migrations, 0, NULL), PST_OK);
     ck_assert_int_eq(pst_store_open(fixture.url, PST_STORE_WEB, &fixture.store, &problem),
                      PST_ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(problem.text, "posternd migrate"));
@@ -147,6 +135,7 @@ END_TEST
 
 START_TEST(a_damaged_file_is_found)
 {
+    STORE_FIXTURE_SQLITE_ALONE("PostgreSQL's files are its server's: data checksums find it there");
     struct store_fixture fixture;
     struct pst_store_problem problem = {""};
     char row[200];
@@ -154,7 +143,7 @@ START_TEST(a_damaged_file_is_found)
     pst_store_close(&fixture.store);
     for (int i = 0; i < 200; i++) {
         snprintf(row, sizeof row, "INSERT INTO event (id, line) VALUES (x'%04x', '%0100d')", i, i);
-        execute(&fixture, row);
+        store_fixture_exec(&fixture, row);
     }
     ck_assert_int_eq(pst_store_version_check(fixture.url, NULL, NULL, &problem), PST_OK);
     /* The second half of the file, where the rows are, is overwritten. */

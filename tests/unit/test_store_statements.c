@@ -1,6 +1,6 @@
 /*
  * The list of statements against the roles: every one prepares for whoever may
- * use it, nobody gets at another's, and SQLite itself refuses the rest.
+ * use it, nobody gets at another's, and the engine itself refuses the rest.
  */
 #include "server/store/statement.h"
 
@@ -18,7 +18,7 @@
 /* ---- how they are run ---- */
 
 /* The plan's lines, each ended by a newline. */
-static void plan_of(sqlite3 *db, enum pst_statement statement, char *ret_plan, size_t size)
+static void plan_of_sqlite(sqlite3 *db, enum pst_statement statement, char *ret_plan, size_t size)
 {
     char sql[4096];
     sqlite3_stmt *stmt = NULL;
@@ -31,9 +31,50 @@ static void plan_of(sqlite3 *db, enum pst_statement statement, char *ret_plan, s
     sqlite3_finalize(stmt);
 }
 
+/*
+ * The same of PostgreSQL, with the settings the engine makes that decide plans.
+ * EXPLAIN also checks what the login may do. Answers what went wrong, or "".
+ */
+static const char *plan_of_postgresql(PGconn *pg, enum pst_statement statement, char *ret_plan,
+                                      size_t size)
+{
+    static char why[512];
+    const struct pst_statement_def *def = pst_statement_def(statement);
+    char sql[8192], nulls[PST_STATEMENT_PARAMS_MAX * 6 + 1] = "";
+    Oid types[PST_STATEMENT_PARAMS_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < strlen(def->params); i++) {
+        char letter = (char)tolower((unsigned char)def->params[i]);
+        types[i] = letter == 'i' ? 20 : letter == 't' ? 25 : 17;
+        snprintf(nulls + strlen(nulls), 7, "%sNULL", i == 0 ? "" : ",");
+    }
+    PQclear(PQexec(pg, "DEALLOCATE ALL"));
+    PGresult *result = PQprepare(pg, "it", def->sql, (int)strlen(def->params), types);
+    snprintf(why, sizeof why, "%s", PQresultErrorMessage(result));
+    PQclear(result);
+    if (why[0] != '\0')
+        return why;
+    snprintf(sql, sizeof sql, "EXPLAIN EXECUTE it%s%s%s", nulls[0] != '\0' ? "(" : "", nulls,
+             nulls[0] != '\0' ? ")" : "");
+    result = PQexec(pg, sql);
+    snprintf(why, sizeof why, "%s", PQresultErrorMessage(result));
+    ret_plan[0] = '\0';
+    for (int row = 0; row < PQntuples(result) && len < size; row++)
+        len += snprintf(ret_plan + len, size - len, "%s\n", PQgetvalue(result, row, 0));
+    PQclear(result);
+    return why;
+}
+
+static void plan_settings(PGconn *pg)
+{
+    PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
+    PQclear(PQexec(pg, "SET enable_seqscan = off"));
+}
+
 /* Lists that people ask for all day must not look at every row there is. */
 START_TEST(lists_of_patients_go_by_an_index)
 {
+    STORE_FIXTURE_SQLITE_ALONE("every_statement_of_postgresql_goes_by_an_index says more");
     static const struct {
         enum pst_statement statement;
         const char *wanted[6];
@@ -51,7 +92,7 @@ START_TEST(lists_of_patients_go_by_an_index)
     store_fixture_open(&fixture, PST_STORE_WEB);
     ck_assert_int_eq(sqlite3_open(fixture.path, &db), SQLITE_OK);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        plan_of(db, lists[i].statement, plan, sizeof plan);
+        plan_of_sqlite(db, lists[i].statement, plan, sizeof plan);
         ck_assert_msg(strstr(plan, "SCAN") == NULL, "%s", plan);
         for (const char *const *wanted = lists[i].wanted; *wanted != NULL; wanted++)
             ck_assert_msg(strstr(plan, *wanted) != NULL, "%s is not in\n%s", *wanted, plan);
@@ -149,10 +190,130 @@ START_TEST(what_is_evidence_is_never_overwritten)
 }
 END_TEST
 
+/* ---- with PostgreSQL ---- */
+
+static const char *const logins[PST_STORE__MAX] = {[PST_STORE_WEB] = "postern_web",
+                                                   [PST_STORE_COURIER] = "postern_courier",
+                                                   [PST_STORE_KEEPER] = "postern_keeper",
+                                                   [PST_STORE_TOOL] = "postern"};
+
+/* A connection as that role's login. */
+static PGconn *connect_as(const struct store_fixture *fixture, enum pst_store_role role)
+{
+    char port[16] = "";
+    const char *colon = strrchr(fixture->url, ':');
+    snprintf(port, sizeof port, "%.*s", (int)strcspn(colon + 1, "/"), colon + 1);
+    const char *const names[] = {"host", "port", "user", "dbname", NULL};
+    const char *const values[] = {"127.0.0.1", port, logins[role], fixture->database, NULL};
+    PGconn *pg = PQconnectdbParams(names, values, 0);
+    ck_assert_msg(PQstatus(pg) == CONNECTION_OK, "%s", PQerrorMessage(pg));
+    return pg;
+}
+
+/* The grants are enough for every statement of the list, and every login's own. */
+START_TEST(every_statement_runs_for_every_login_that_may_use_it)
+{
+    STORE_FIXTURE_POSTGRESQL_ALONE("it has no logins");
+    struct store_fixture fixture;
+    char plan[8192];
+    store_fixture_new(&fixture);
+    for (int role = 0; role < PST_STORE__MAX; role++) {
+        PGconn *pg = connect_as(&fixture, (enum pst_store_role)role);
+        for (int i = 0; i < PST_STMT__MAX; i++) {
+            enum pst_statement statement = (enum pst_statement)i;
+            if (!pst_statement_allowed(statement, (enum pst_store_role)role))
+                continue;
+            const char *why = plan_of_postgresql(pg, statement, plan, sizeof plan);
+            ck_assert_msg(why[0] == '\0', "%s as %s: %s", pst_statement_def(statement)->name,
+                          logins[role], why);
+        }
+        PQfinish(pg);
+    }
+    store_fixture_close(&fixture);
+}
+END_TEST
+
+/* What removes old rows looks at all of them, and seldom; records keys are few. */
+static bool may_scan(const char *statement, const char *table)
+{
+    const char *end = strrchr(statement, '_');
+    return (end != NULL && strcmp(end, "_SWEEP") == 0) || strncmp(table, "records_key ", 12) == 0;
+}
+
+START_TEST(every_statement_of_postgresql_goes_by_an_index)
+{
+    STORE_FIXTURE_POSTGRESQL_ALONE("lists_of_patients_go_by_an_index is SQLite's");
+    struct store_fixture fixture;
+    char plan[8192];
+    store_fixture_new(&fixture);
+    PGconn *pg = connect_as(&fixture, PST_STORE_TOOL);
+    plan_settings(pg);
+    for (int i = 0; i < PST_STMT__MAX; i++) {
+        const char *why = plan_of_postgresql(pg, (enum pst_statement)i, plan, sizeof plan);
+        ck_assert_msg(why[0] == '\0', "%s", why);
+        for (const char *at = strstr(plan, "Seq Scan on "); at != NULL;
+             at = strstr(at + 1, "Seq Scan on "))
+            ck_assert_msg(may_scan(pst_statement_def((enum pst_statement)i)->name,
+                                   at + strlen("Seq Scan on ")),
+                          "%s:\n%s", pst_statement_def((enum pst_statement)i)->name, plan);
+    }
+    PQfinish(pg);
+    store_fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(postgresql_itself_refuses_what_no_statement_may_do)
+{
+    STORE_FIXTURE_POSTGRESQL_ALONE("sqlite_itself_refuses_what_no_statement_may_do is SQLite's");
+    static const struct {
+        enum pst_store_role role;
+        const char *sql;
+    } forbidden[] = {
+        {PST_STORE_WEB, "DROP TABLE message"},
+        {PST_STORE_WEB, "CREATE TABLE x (y INTEGER)"},
+        {PST_STORE_WEB, "CREATE FUNCTION f() RETURNS INTEGER LANGUAGE sql AS 'SELECT 1'"},
+        {PST_STORE_WEB, "ALTER TABLE message ADD COLUMN x TEXT"},
+        {PST_STORE_WEB, "TRUNCATE event"},
+        {PST_STORE_WEB, "COPY practice TO PROGRAM 'true'"},
+        {PST_STORE_WEB, "SELECT pg_read_file('/etc/hostname')"},
+        {PST_STORE_WEB, "SET ROLE postern"},
+        {PST_STORE_WEB, "CREATE ROLE x"},
+        {PST_STORE_WEB, "UPDATE consent SET decision = 0"},
+        {PST_STORE_WEB, "DELETE FROM consent"},
+        {PST_STORE_WEB, "DELETE FROM event"},
+        {PST_STORE_WEB, "UPDATE event SET line = ''"},
+        {PST_STORE_WEB, "DELETE FROM visit"},
+        {PST_STORE_WEB, "UPDATE roster SET serial = 2"},
+        {PST_STORE_WEB, "UPDATE terms SET version = 2"},
+        {PST_STORE_WEB, "INSERT INTO migration VALUES (9, 'x', '', 0)"},
+        {PST_STORE_KEEPER, "DELETE FROM statement"},
+        {PST_STORE_KEEPER, "SELECT secret_enc FROM factor"},
+        {PST_STORE_KEEPER, "SELECT ring_enc FROM account"},
+        {PST_STORE_COURIER, "SELECT bytes FROM body"},
+        {PST_STORE_COURIER, "SELECT token_hash FROM session"},
+        {PST_STORE_COURIER, "SELECT ring_enc FROM account"},
+        {PST_STORE_COURIER, "DELETE FROM event"},
+    };
+    struct store_fixture fixture;
+    store_fixture_new(&fixture);
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        PGconn *pg = connect_as(&fixture, forbidden[i].role);
+        PGresult *result = PQexec(pg, forbidden[i].sql);
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        ck_assert_msg(state != NULL && strcmp(state, "42501") == 0, "%s: %s", forbidden[i].sql,
+                      PQresultErrorMessage(result));
+        PQclear(result);
+        PQfinish(pg);
+    }
+    store_fixture_close(&fixture);
+}
+END_TEST
+
 /* ---- with SQLite ---- */
 
 START_TEST(every_statement_prepares_for_every_role_that_may_use_it)
 {
+    STORE_FIXTURE_SQLITE_ALONE("every_statement_runs_for_every_login_that_may_use_it");
     for (int role = 0; role < PST_STORE__MAX; role++) {
         struct store_fixture fixture;
         struct pst_connection *connection = NULL;
@@ -180,6 +341,7 @@ END_TEST
 
 START_TEST(sqlite_itself_refuses_what_no_statement_may_do)
 {
+    STORE_FIXTURE_SQLITE_ALONE("postgresql_itself_refuses_what_no_statement_may_do");
     static const struct {
         enum pst_store_role role;
         enum pst_connection_use use;
@@ -299,6 +461,9 @@ END_TEST
 PST_UNIT_MAIN("store_statements", lists_of_patients_go_by_an_index, types_are_letters_we_know,
               values_are_bound_never_written_into_sql, roles_reach_only_the_tables_of_their_row,
               what_is_evidence_is_never_overwritten,
+              every_statement_runs_for_every_login_that_may_use_it,
+              every_statement_of_postgresql_goes_by_an_index,
+              postgresql_itself_refuses_what_no_statement_may_do,
               every_statement_prepares_for_every_role_that_may_use_it,
               sqlite_itself_refuses_what_no_statement_may_do,
               misuse_ends_the_process_before_anything_is_written)

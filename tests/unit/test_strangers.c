@@ -71,19 +71,14 @@ START_TEST(the_event_says_code_address_minute_and_count)
     struct pst_event event;
     uint8_t index[PST_VAULT_HASH_BYTES];
     struct pst_peer from = peer(7);
-    sqlite3_stmt *stmt = NULL;
     open_both(&p, &strangers);
     refuse(strangers, "tls-required", 7, 41);
     refuse(strangers, "tls-required", 7, 1);
     flush(strangers, MINUTE_OVER_MS);
-    ck_assert_int_eq(sqlite3_prepare_v2(p.db,
-                                        "SELECT line FROM event WHERE line LIKE '%\"stranger\"%'",
-                                        -1, &stmt, NULL),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-    ck_assert_int_eq(
-        pst_event_parse(pst_bytes_str((const char *)sqlite3_column_text(stmt, 0)), &event), PST_OK);
-    sqlite3_finalize(stmt);
+    char *line = raw_text(&p.db, "SELECT line FROM event WHERE line LIKE '%\"stranger\"%'");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_int_eq(pst_event_parse(pst_bytes_str(line), &event), PST_OK);
+    free(line);
     ck_assert_int_eq(event.kind, PST_EVENT_STRANGER);
     ck_assert_str_eq(event.code, "tls-required");
     ck_assert_int_eq(event.minute_ms, MINUTE * PST_MINUTE_MS);
