@@ -190,6 +190,17 @@ static void serve(struct door *door)
     }
 }
 
+/* Live streams never become quiet by themselves; should web be behind, the drain's end cuts them.
+ */
+static void tell_leaving(const struct door *door)
+{
+    const struct pst_handover leaving = {
+        .kind = PST_HANDOVER_LEAVING, .listener = PST_LISTENER_HTTPS, .peer = {.family = 4}};
+    enum pst_err r = pst_handover_send(door->start->handover, &leaving, -1);
+    if (r != PST_OK)
+        PST_LOG(HANDOVER_FAILED, PST_LOG_ERR(r));
+}
+
 static void stop_workers(struct door *door)
 {
     for (unsigned i = 0; i < door->running; i++)
@@ -211,6 +222,7 @@ enum pst_err pst_door_run(struct pst_role_start *start)
         pst_role_ready(start);
         serve(&door);
         PST_LOG(STOPPING, PST_LOG_COUNT("connections", pst_door_limits_count(door.limits)));
+        tell_leaving(&door);
     }
     stop_workers(&door);
     if (r == PST_OK) {

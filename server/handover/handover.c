@@ -89,13 +89,25 @@ static bool stream_valid(const struct wire *wire)
            alpn_valid(wire->alpn) && wire->refusal == 0 && wire->count == 0 && wire->minute == 0;
 }
 
+/* Nothing of what only STREAM says. */
+static bool factless(const struct wire *wire)
+{
+    return wire->port == 0 && wire->tls_version == 0 && wire->cipher == 0 && wire->aead == 0 &&
+           wire->resumed == 0 && wire->has_certificate == 0 &&
+           all_zero(wire->alpn, sizeof wire->alpn) &&
+           all_zero(wire->certificate, sizeof wire->certificate);
+}
+
 static bool refused_valid(const struct wire *wire)
 {
     return wire->refusal > 0 && wire->refusal < PST_HANDOVER_REFUSAL__MAX && wire->count > 0 &&
-           wire->minute >= 0 && wire->port == 0 && wire->tls_version == 0 && wire->cipher == 0 &&
-           wire->aead == 0 && wire->resumed == 0 && wire->has_certificate == 0 &&
-           all_zero(wire->alpn, sizeof wire->alpn) &&
-           all_zero(wire->certificate, sizeof wire->certificate);
+           wire->minute >= 0 && factless(wire);
+}
+
+static bool leaving_valid(const struct wire *wire)
+{
+    return wire->family == 4 && all_zero(wire->address, sizeof wire->address) &&
+           wire->refusal == 0 && wire->count == 0 && wire->minute == 0 && factless(wire);
 }
 
 /* Every rule of the header, for both directions. */
@@ -108,6 +120,8 @@ static bool wire_valid(const struct wire *wire, bool has_stream)
         return false;
     if (wire->kind == PST_HANDOVER_STREAM)
         return has_stream && stream_valid(wire);
+    if (wire->kind == PST_HANDOVER_LEAVING)
+        return !has_stream && leaving_valid(wire);
     return wire->kind == PST_HANDOVER_REFUSED && !has_stream && refused_valid(wire);
 }
 

@@ -4,7 +4,9 @@
  * One message is one packet of fixed size over a Unix SOCK_SEQPACKET socket.
  * STREAM carries one descriptor (SCM_RIGHTS): the plain end of a connection
  * whose TLS the door ends, with the facts about it. REFUSED carries none: it
- * counts what the door itself turned away, so that it can be recorded.
+ * counts what the door itself turned away, so that it can be recorded. LEAVING
+ * carries none and no facts (family 4, the rest zero): the door stops, and
+ * answers that go on for ever are to end now.
  * Sender and receiver are the same program, so bytes are in host order; the
  * receiver checks every field all the same, since a door that was taken over
  * must gain nothing here. Any thread: a packet is sent and received whole.
@@ -25,7 +27,12 @@
 #define PST_TLS_1_2 0x0303u
 #define PST_TLS_1_3 0x0304u
 
-enum pst_handover_kind { PST_HANDOVER_STREAM = 1, PST_HANDOVER_REFUSED, PST_HANDOVER__MAX };
+enum pst_handover_kind {
+    PST_HANDOVER_STREAM = 1,
+    PST_HANDOVER_REFUSED,
+    PST_HANDOVER_LEAVING,
+    PST_HANDOVER__MAX
+};
 
 enum pst_listener_kind {
     PST_LISTENER_HTTPS = 1,
@@ -77,7 +84,7 @@ PST_MUST_CHECK enum pst_err pst_handover_pair(int ret_pair[2]);
 
 /*
  * Send one message, and with STREAM the descriptor (borrowed: the caller closes
- * its copy). stream is -1 with REFUSED.
+ * its copy). stream is -1 with the others.
  *
  * Returns PST_OK; PST_ERR_BUSY when the receiver is behind (nothing was sent);
  * PST_ERR_IO when it is gone; PST_ERR_INVALID for a message that the receiver

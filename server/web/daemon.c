@@ -11,6 +11,7 @@
 #include "postern/time.h"
 #include "server/config/config.h"
 #include "server/log/log.h"
+#include "server/role/role.h"
 #include "server/web/web.h"
 
 /*
@@ -411,10 +412,15 @@ void pst_web_flush(struct pst_web *web)
         PST_LOG(STORE_FAILED, PST_LOG_ERR(r));
 }
 
+void pst_web_hush(struct pst_web *web)
+{
+    pst_feed_hush(web->feed, pst_clock_now(NULL) + PST_ROLE_DRAIN_S * PST_SECOND_MS);
+}
+
 void pst_web_drain(struct pst_web *web)
 {
     atomic_store(&web->draining, true);
-    pst_feed_drain(web->feed);
+    pst_feed_hush(web->feed, INT64_MAX);
 }
 
 unsigned pst_web_busy(const struct pst_web *web)
@@ -428,7 +434,7 @@ void pst_web_free(struct pst_web **web)
     if (gone == NULL)
         return;
     if (gone->daemon != NULL) {
-        pst_feed_drain(gone->feed);
+        pst_feed_hush(gone->feed, INT64_MAX);
         MHD_stop_daemon(gone->daemon);
     }
     pst_feed_free(&gone->feed);

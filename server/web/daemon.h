@@ -61,6 +61,9 @@ void pst_web_flush(struct pst_web *web);
 void pst_web_stranger(struct pst_web *web, const char *code, const struct pst_peer *peer,
                       int64_t minute, int64_t count);
 
+/* The door leaves: live streams end, and for as long as it takes nobody opens one. */
+void pst_web_hush(struct pst_web *web);
+
 /* From now on answers close their connections; live streams end. */
 void pst_web_drain(struct pst_web *web);
 

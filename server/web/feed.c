@@ -209,7 +209,8 @@ static bool room_for(struct pst_feed *feed, const struct pst_uuid *person,
 {
     size_t of_person = 0;
     size_t of_session = 0;
-    if (feed->draining || atomic_load(&feed->count) >= feed->streams_max)
+    if (pst_clock_now(NULL) < feed->hushed_until_ms ||
+        atomic_load(&feed->count) >= feed->streams_max)
         return false;
     for (const struct pst_feed_stream *stream = *pst_feed_bucket(feed, person); stream != NULL;
          stream = stream->next) {
@@ -363,10 +364,10 @@ void pst_feed_wake(struct pst_feed *feed)
     (void)pthread_mutex_unlock(&feed->lock);
 }
 
-void pst_feed_drain(struct pst_feed *feed)
+void pst_feed_hush(struct pst_feed *feed, int64_t until_ms)
 {
     (void)pthread_mutex_lock(&feed->lock);
-    feed->draining = true;
+    feed->hushed_until_ms = until_ms;
     for (struct pst_feed_stream *stream = pst_feed_next(feed, NULL); stream != NULL;
          stream = pst_feed_next(feed, stream))
         pst_feed_end(stream);

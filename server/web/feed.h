@@ -11,7 +11,7 @@
  * reader is gone, and when the role drains.
  *
  * Thread: new and free from the role's main thread; open, close and response
- * on MHD's threads; wake and drain on any.
+ * on MHD's threads; wake and hush on any.
  */
 #ifndef POSTERN_SERVER_WEB_FEED_H
 #define POSTERN_SERVER_WEB_FEED_H
@@ -51,7 +51,7 @@ void pst_feed_free(struct pst_feed **feed);
  *   last        the last place they were told of; NULL: they begin
  *   lost        they gave a place that is none: they are told to load anew
  *   ret_stream  given; to pst_feed_response or pst_feed_close
- * PST_OK; PST_ERR_BUSY: too many, or the role drains; PST_ERR_NOMEM.
+ * PST_OK; PST_ERR_BUSY: too many, or hushed; PST_ERR_NOMEM.
  */
 PST_MUST_CHECK enum pst_err pst_feed_open(struct pst_feed *feed, const struct pst_uuid *person,
                                           const struct pst_uuid *session,
@@ -67,7 +67,7 @@ struct MHD_Response *pst_feed_response(struct pst_feed_stream **stream,
 /* Something was committed here: look at once. A hint; costs nothing when nobody listens. */
 void pst_feed_wake(struct pst_feed *feed);
 
-/* End all streams, and let nobody open one. */
-void pst_feed_drain(struct pst_feed *feed);
+/* End all streams, and let nobody open one until then. */
+void pst_feed_hush(struct pst_feed *feed, int64_t until_ms);
 
 #endif

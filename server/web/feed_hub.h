@@ -59,7 +59,7 @@ struct pst_feed {
     struct pst_feed_stream *buckets[PST_FEED_BUCKETS];
     atomic_size_t count; /* of streams that are linked; written under the lock */
     atomic_bool woken;
-    bool draining;
+    int64_t hushed_until_ms; /* nobody opens a stream before */
     bool stop;
 
     /* The looking thread's own. */

@@ -104,6 +104,10 @@ static void take(struct role *role, const struct pst_handover *message, int stre
                          message->minute, message->count);
         return;
     }
+    if (message->kind == PST_HANDOVER_LEAVING) {
+        pst_web_hush(role->web);
+        return;
+    }
     enum pst_err r = pst_web_take(role->web, stream, message);
     if (r != PST_OK)
         PST_LOG(HANDOVER_FAILED, PST_LOG_ERR(r));

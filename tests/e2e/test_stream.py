@@ -31,6 +31,7 @@ class Listener:
     def __init__(self, gateway, token, last=None):
         self.frames = []
         self.ended = False
+        self.whole = False  # to the last chunk
         self.connection = gateway.connect(timeout=120)
         headers = {"Authorization": f"Bearer {token}"}
         if last:
@@ -54,6 +55,7 @@ class Listener:
                 else:
                     name, _, value = line.rstrip("\n").partition(": ")
                     frame[name] = value
+            self.whole = self.answer.isclosed()
         # As every client does, and the door waits for.
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
@@ -225,13 +227,27 @@ class Stream(unittest.TestCase):
         self.assertIn(b'event: reset\ndata: {"why":"too-slow"}\n\n', content)
 
     def test_draining_is_not_held_up(self):
+        """Nor by streams that are never quiet, which the door alone would wait for."""
+        sent = self.send(self.carol, self.ada)
+        self.ada.run("read", sent["id"])
         listeners = [self.listen(self.ada) for _ in range(3)] + [self.listen(self.carol)]
+        stop = threading.Event()
+
+        def never_quiet():
+            while not stop.wait(0.1):
+                self.events_again(sent["id"], 1)
+
+        writer = threading.Thread(target=never_quiet)
+        writer.start()
+        self.addCleanup(writer.join)
+        self.addCleanup(stop.set)
         began = time.monotonic()
         try:
             self.assertEqual(0, self.gateway.stop(signal.SIGTERM))
             self.assertLess(time.monotonic() - began, DRAINED_S)
             for listener in listeners:
                 wait_until(lambda at=listener: at.ended, "the streams to end", TOLD_S)
+                self.assertTrue(listener.whole)
         finally:
             self.gateway.start()
 

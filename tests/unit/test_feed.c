@@ -636,6 +636,24 @@ START_TEST(draining_ends_streams_at_once)
 }
 END_TEST
 
+START_TEST(a_leaving_door_ends_streams_for_a_while)
+{
+    struct web_fixture f;
+    struct reader reader;
+    web_open(&f);
+    listens(&f, PAT, &reader);
+    pst_web_hush(f.web);
+    ends(&reader);
+    hang_up(&reader);
+    ck_assert_int_eq(status_of(&f, PAT), 429);
+    struct answer answer;
+    web_ask(&f, PAT, "GET /v1/session", "", pst_bytes(NULL, 0), &answer);
+    ck_assert_int_eq(answer.status, 200);
+    answer_free(&answer);
+    web_close(&f);
+}
+END_TEST
+
 START_TEST(head_opens_nothing)
 {
     struct web_fixture f;
@@ -720,4 +738,5 @@ PST_UNIT_MAIN("feed", frames_are_server_sent_events, the_longest_message_fits_a_
               a_stream_ends_when_its_session_is_over, a_stream_is_no_use_of_its_session,
               who_is_no_member_any_more_hears_no_more, a_session_has_few_streams_and_gets_them_back,
               a_reader_who_does_not_read_is_cut_off, draining_ends_streams_at_once,
-              head_opens_nothing, readers_are_those_who_may_see_the_thread)
+              a_leaving_door_ends_streams_for_a_while, head_opens_nothing,
+              readers_are_those_who_may_see_the_thread)

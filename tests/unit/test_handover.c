@@ -89,6 +89,31 @@ START_TEST(a_refusal_arrives_without_a_stream)
 }
 END_TEST
 
+START_TEST(leaving_arrives_without_facts_and_else_not_at_all)
+{
+    int pair[2], stream = 77;
+    const struct pst_handover leaving = {
+        .kind = PST_HANDOVER_LEAVING, .listener = PST_LISTENER_HTTPS, .peer = {.family = 4}};
+    struct pst_handover got;
+    ck_assert_int_eq(pst_handover_pair(pair), PST_OK);
+    ck_assert_int_eq(pst_handover_send(pair[0], &leaving, -1), PST_OK);
+    ck_assert_int_eq(pst_handover_recv(pair[1], &got, &stream), PST_OK);
+    ck_assert_int_eq(stream, -1);
+    ck_assert_int_eq(got.kind, PST_HANDOVER_LEAVING);
+    ck_assert_int_eq(pst_handover_send(pair[0], &leaving, 0), PST_ERR_INVALID);
+    struct pst_handover wrong[] = {leaving, leaving, leaving, leaving, leaving};
+    wrong[0].peer.family = 6;
+    wrong[1].peer.address[0] = 1;
+    wrong[2].count = 1;
+    wrong[3].tls_version = PST_TLS_1_3;
+    wrong[4].refusal = PST_HANDOVER_RATE_LIMITED;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        ck_assert_int_eq(pst_handover_send(pair[0], &wrong[i], -1), PST_ERR_INVALID);
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
 START_TEST(says_busy_when_empty_or_full_and_truncated_at_the_end)
 {
     int pair[2], stream = -1;
@@ -254,7 +279,7 @@ START_TEST(names_its_codes)
 END_TEST
 
 PST_UNIT_MAIN("handover", a_stream_arrives_with_its_facts_and_works,
-              a_refusal_arrives_without_a_stream,
+              a_refusal_arrives_without_a_stream, leaving_arrives_without_facts_and_else_not_at_all,
               says_busy_when_empty_or_full_and_truncated_at_the_end,
               does_not_send_what_would_not_be_taken, takes_nothing_that_breaks_a_rule,
               takes_no_other_length_and_no_other_number_of_streams,
