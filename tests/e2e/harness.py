@@ -6,9 +6,11 @@ process id. Client is one signed-in profile of the real `postern`.
 """
 import atexit
 import contextlib
+import copy
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import ssl
@@ -101,10 +103,11 @@ def build_folder():
 class Gateway:
     """Programs are looked for where meson puts them, and in the folder itself.
 
-    extra: groups for the configuration; https: settings for its https group.
+    extra: groups for the configuration; https: settings for its https group;
+    store: its url, else a SQLite file in the data folder.
     """
 
-    def __init__(self, folder, port=None, extra="", build=None, https=""):
+    def __init__(self, folder, port=None, extra="", build=None, https="", store=None):
         self.build = Path(build or build_folder())
         self.folder = Path(folder)
         self.port = port or free_port()
@@ -114,6 +117,7 @@ class Gateway:
         self.config = self.folder / "postern.conf"
         self.ca = self.folder / "certs" / "ca.crt"
         self.data = self.folder / "data"
+        self.store = store or f"sqlite:{self.data}/postern.db"
         self.log = self.folder / "posternd.log"
 
     def program(self, name):
@@ -131,6 +135,24 @@ class Gateway:
         self.data.mkdir(exist_ok=True)
         self.write_config()
 
+    def beside(self, folder, port=None):
+        """Another gateway of the same practice, as on a second machine: the same store, keys and
+        authority; its own folder, data and port."""
+        other = type(self)(folder, port, self.extra, self.build, self.https, self.store)
+        other.folder.mkdir(parents=True)
+        other.folder.chmod(0o755)
+        shutil.copytree(self.ca.parent, other.ca.parent)
+        other.make_certificates()
+        other.data.mkdir()
+        shutil.copystat(self.data, other.data)
+        for key in ("vault.key", "ledger.key", "ledger.key.pub"):
+            shutil.copy2(self.data / key, other.data / key)
+        for path in (other.data, *other.data.iterdir()):
+            model = (self.data / path.name if path != other.data else self.data).stat()
+            os.chown(path, model.st_uid, model.st_gid)
+        other.write_config()
+        return other
+
     def make_certificates(self):
         """New ones from the same authority, once there is one."""
         subprocess.run([TOP / "certs" / "make-dev-ca.sh", self.folder / "certs"], check=True,
@@ -146,7 +168,7 @@ class Gateway:
     def write_config(self):
         self.config.write_text(f'''# A throw-away practice on loopback.
 origin = "{ORIGIN}";
-store = "sqlite:{self.data}/postern.db";
+store = "{self.store}";
 data = "{self.data}";
 run = "{self.folder}/run";
 https: {{
@@ -282,6 +304,13 @@ class Client:
             "POSTERN_CA": str(gateway.ca),
             "POSTERN_PASSPHRASE_FILE": str(self.passphrase_file),
         }
+
+    def at(self, gateway):
+        """The same person, with the same state, at another gateway of the practice."""
+        other = copy.copy(self)
+        other.gateway = gateway
+        other.environment = {**self.environment, "POSTERN_SERVER": gateway.url}
+        return other
 
     def run(self, *args, text=None, check=True):
         done = subprocess.run(

@@ -31,6 +31,8 @@ static const struct {
     {"keepalives_interval", "2"},
     {"keepalives_count", "2"},
     {"tcp_user_timeout", "10000"},
+    /* Else libpq looks into the home folder of whoever started us, and fails where it may not. */
+    {"sslcert", "/nonexistent/postgresql.crt"},
     {"client_encoding", "UTF8"},
     {"target_session_attrs", "read-write"},
 };
