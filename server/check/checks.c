@@ -171,7 +171,8 @@ static enum pst_err check_store(const struct pst_config *config, time_t now,
     if (r == PST_ERR_NOT_FOUND)
         return say(result, false, "there is no store: run posternd init");
     if (r != PST_OK && r != PST_ERR_UNSUPPORTED)
-        return say(result, false, "the store cannot be opened, or is damaged");
+        return pst_buf_printf(&result->text, "the store cannot be opened, or is damaged: %s",
+                              problem.text[0] != '\0' ? problem.text : pst_err_text(r));
     result->ok = r == PST_OK;
     return pst_buf_printf(&result->text, "the store has version %d, this program knows %d%s", have,
                           know, result->ok ? ", and it is whole" : "");
