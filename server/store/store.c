@@ -14,10 +14,12 @@
 
 /*
  * A read whose connection is lost is tried again while a fail-over may be under
- * way: 50, 100, … 700 ms apart, some ten seconds together.
+ * way, for as long as it does not hold up all others: it has one of the few
+ * threads that serve requests. In steps that grow to the longest.
  */
-#define READ_TRIES 15
-#define READ_STEP_MS 50
+#define READ_RETRY_MS 10000
+#define READ_STEP_MS 10
+#define READ_STEP_MAX_MS 500
 
 struct pst_store {
     const struct pst_engine *engine;
@@ -150,6 +152,13 @@ static bool read_once(struct pst_store *store, struct pst_connection *reader, un
     return r != PST_OK && store->engine->fate(reader) != PST_FATE_FAILED;
 }
 
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void pause_ms(int64_t ms)
 {
     const struct timespec step = {.tv_nsec = ms * 1000000};
@@ -168,13 +177,18 @@ static enum pst_err reader_ready(struct pst_store *store, struct pst_connection 
 static enum pst_err read_with(struct pst_store *store, unsigned flags, pst_store_fn fn, void *ctx)
 {
     struct pst_connection *reader = NULL;
+    int64_t deadline_ms = 0;
     enum pst_err r = PST_ERR_BUSY;
-    bool again = true;
-    for (int tries = 0; again && tries < READ_TRIES; tries++) {
-        if (tries > 0)
-            pause_ms(tries * READ_STEP_MS);
+    for (int64_t step_ms = READ_STEP_MS;; step_ms = step_ms * 2) {
         r = reader_ready(store, &reader);
-        again = r == PST_OK ? read_once(store, reader, flags, fn, ctx, &r) : r == PST_ERR_BUSY;
+        bool again = r == PST_OK ? read_once(store, reader, flags, fn, ctx, &r) : r == PST_ERR_BUSY;
+        if (!again)
+            break;
+        if (deadline_ms == 0)
+            deadline_ms = monotonic_ms() + READ_RETRY_MS;
+        if (monotonic_ms() >= deadline_ms)
+            break;
+        pause_ms(step_ms < READ_STEP_MAX_MS ? step_ms : READ_STEP_MAX_MS);
     }
     if (reader != NULL)
         reader_put(store, reader);
