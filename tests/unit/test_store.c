@@ -12,6 +12,7 @@
 #include "server/store/attempts.h"
 #include "server/store/engine.h"
 #include "server/store/events.h"
+#include "server/store/messages.h"
 #include "server/store/sql.h"
 #include "store_fixture.h"
 #include "unit.h"
@@ -466,6 +467,127 @@ START_TEST(what_was_reported_done_survives_a_kill)
 }
 END_TEST
 
+/* ---- the write-ahead log ------------------------------------------------- */
+
+/* Parts of 64 pages and more each, of all of which the log keeps a fraction. */
+#define LONG_PARTS 500
+#define LONG_PART_BYTES ((size_t)256 * 1024)
+/*
+ * What is written while 2048 pages are copied, and while those are, and so on for four passes
+ * (sqlite/checkpoint.c): at the most, where writing is somewhat faster than copying.
+ */
+#define LOG_MAX_BYTES ((off_t)8 * 2048 * 4120)
+
+struct long_write {
+    struct pst_uuid upload;
+    struct pst_uuid person;
+    int64_t part;
+    uint8_t *bytes;
+};
+
+static enum pst_err write_long(struct pst_tx *tx, void *ctx)
+{
+    struct long_write *at = ctx;
+    return pst_staging_add(tx, &at->upload, at->part, &at->person, /* now_ms= */ 1700000000000,
+                           /* quota= */ INT64_C(1) << 40, pst_bytes(at->bytes, LONG_PART_BYTES));
+}
+
+static struct long_write long_write_new(void)
+{
+    struct long_write at = {.bytes = malloc(LONG_PART_BYTES)};
+    memset(at.bytes, 'l', LONG_PART_BYTES);
+    pst_uuid_v7(1700000000000, NULL, &at.upload);
+    pst_uuid_v7(1700000000000, NULL, &at.person);
+    return at;
+}
+
+static off_t log_bytes(const struct store_fixture *fixture)
+{
+    struct stat facts;
+    char path[128];
+    snprintf(path, sizeof path, "%s-wal", fixture->path);
+    return stat(path, &facts) == 0 ? facts.st_size : 0;
+}
+
+/* Under load, with readers coming and going, and never quiet for a moment. */
+START_TEST(the_log_begins_again_while_there_is_work)
+{
+    struct store_fixture fixture;
+    struct pst_uuid nobody = {{0}};
+    store_fixture_open(&fixture, PST_STORE_WEB);
+    struct long_write at = long_write_new();
+    for (at.part = 1; at.part <= LONG_PARTS; at.part++) {
+        ck_assert_int_eq(pst_store_write(fixture.store, write_long, &at), PST_OK);
+        ck_assert_int_eq(pst_store_read(fixture.store, has_event, &nobody), PST_ERR_NOT_FOUND);
+    }
+    ck_assert_int_lt(log_bytes(&fixture), LOG_MAX_BYTES);
+    free(at.bytes);
+    store_fixture_close(&fixture);
+}
+END_TEST
+
+static _Noreturn void child_writes_long(struct store_fixture *fixture, struct long_write *at,
+                                        int say)
+{
+    if (pst_store_open(fixture->url, PST_STORE_WEB, &fixture->store, NULL) != PST_OK)
+        _exit(1);
+    for (at->part = 1;; at->part++) {
+        if (pst_store_write(fixture->store, write_long, at) != PST_OK ||
+            write(say, &at->part, sizeof at->part) != (ssize_t)sizeof at->part)
+            _exit(1);
+    }
+}
+
+static int64_t parts_staged(const struct store_fixture *fixture)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    ck_assert_int_eq(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM staging WHERE length(bytes) = ?1",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    sqlite3_bind_int64(stmt, 1, (int64_t)LONG_PART_BYTES);
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return count;
+}
+
+/* Killed while the log is being brought into the file and goes on growing. */
+START_TEST(what_was_reported_done_survives_a_kill_during_a_checkpoint)
+{
+    for (int64_t round = 0; round < 6; round++) {
+        struct store_fixture fixture;
+        int ends[2], status = 0;
+        int64_t part = 0;
+        store_fixture_open(&fixture, PST_STORE_WEB);
+        pst_store_close(&fixture.store);
+        struct long_write at = long_write_new();
+        ck_assert_int_eq(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0)
+            child_writes_long(&fixture, &at, ends[1]);
+        close(ends[1]);
+        /* The 32nd brings the log to where it is copied; kills fall around that. */
+        while (part < 31 + round)
+            ck_assert_int_eq(read(ends[0], &part, sizeof part), sizeof part);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        ck_assert(WIFSIGNALED(status));
+        while (read(ends[0], &at.part, sizeof at.part) == (ssize_t)sizeof at.part)
+            part = at.part;
+        ck_assert_int_eq(pst_store_version_check(fixture.url, NULL, NULL, NULL), PST_OK);
+        int64_t staged = parts_staged(&fixture);
+        ck_assert_int_ge(staged, part);
+        ck_assert_int_le(staged, part + 1);
+        close(ends[0]);
+        free(at.bytes);
+        store_fixture_close(&fixture);
+    }
+}
+END_TEST
+
 /* ---- strangers and attempts --------------------------------------------- */
 
 static enum pst_err count_three(struct pst_tx *tx, void *ctx)
@@ -548,6 +670,7 @@ PST_UNIT_MAIN("store", what_an_operation_returns_decides,
               one_read_sees_one_moment, waiting_jobs_share_commits,
               one_that_fails_takes_no_other_with_it, a_full_queue_says_busy,
               closing_finishes_what_waits, a_writer_waits_for_another_process,
-              what_was_reported_done_survives_a_kill,
+              what_was_reported_done_survives_a_kill, the_log_begins_again_while_there_is_work,
+              what_was_reported_done_survives_a_kill_during_a_checkpoint,
               refusals_of_strangers_are_counted_and_taken_out_once,
               attempts_count_within_their_window)

@@ -45,7 +45,10 @@ static int note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
-    ((struct pst_connection *)ctx)->wal_pages = pages;
+    struct pst_connection *connection = ctx;
+    if (pages < connection->wal_pages)
+        connection->wal_copied = 0; /* it began again */
+    connection->wal_pages = pages;
     return SQLITE_OK;
 }
 
@@ -105,7 +108,7 @@ static const char *const settings[] = {
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cell_size_check = ON",
-    /* Checkpoints are ours (pst_sqlite_checkpoint): never inside somebody's commit. */
+    /* Checkpoints are ours (checkpoint.c): never inside somebody's commit. */
     "PRAGMA wal_autocheckpoint = 0",
 };
 
@@ -238,6 +241,7 @@ void pst_sqlite_disconnect(struct pst_connection **connection)
     if (connection == NULL || *connection == NULL)
         return;
     struct pst_connection *closing = *connection;
+    pst_sqlite_checkpointer_free(&closing->checkpointer);
     pst_sqlite_finalize_all(closing);
     for (int i = 0; i < CONTROL__MAX; i++)
         (void)sqlite3_finalize(closing->control[i]);
@@ -252,16 +256,4 @@ enum pst_err pst_sqlite_control(struct pst_connection *connection, enum sqlite_c
     int code = sqlite3_step(stmt);
     (void)sqlite3_reset(stmt);
     return code == SQLITE_DONE ? PST_OK : pst_sqlite_err(code);
-}
-
-bool pst_sqlite_checkpoint(struct pst_connection *connection, int least_pages)
-{
-    int in_log = 0, done = 0;
-    if (connection->wal_pages < least_pages)
-        return false;
-    int code =
-        sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
-    if (code == SQLITE_OK && done == in_log)
-        connection->wal_pages = 0;
-    return code == SQLITE_OK;
 }

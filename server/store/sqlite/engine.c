@@ -2,14 +2,8 @@
 
 #include "server/store/sqlite/sqlite.h"
 
-/*
- * Pages in the write-ahead log after which it is brought into the file: when
- * quiet, early, so that readers and restarts stay fast; under load later, since
- * the writer waits for two syncs meanwhile, but before that takes so long that
- * the slowest answers tell of nothing else (docs/performance.md).
- */
+/* Pages in the write-ahead log that are brought into the file when nobody waits for an answer. */
 #define WAL_PAGES_QUIET 256
-#define WAL_PAGES_LOAD 2048
 
 extern const struct pst_migration pst_migrations_sqlite[];
 extern const size_t pst_migrations_sqlite_count;
@@ -56,7 +50,7 @@ static enum pst_err commit(struct pst_connection *connection)
         rollback(connection);
         return PST_ERR_STORE;
     }
-    (void)pst_sqlite_checkpoint(connection, WAL_PAGES_LOAD);
+    pst_sqlite_checkpoint_under_load(connection);
     return PST_OK;
 }
 

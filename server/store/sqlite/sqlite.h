@@ -4,6 +4,7 @@
  *   connection.c  files, settings, transactions, waiting for other processes
  *   statements.c  preparing the list, binding, rows
  *   authorizer.c  what SQLite itself refuses to prepare (second layer)
+ *   checkpoint.c  the write-ahead log's way into the file
  *   schema.c      migrations and the integrity check
  *   engine.c      the table of functions
  */
@@ -37,6 +38,8 @@ enum sqlite_control {
     CONTROL__MAX
 };
 
+struct sqlite_checkpointer;
+
 struct pst_connection {
     sqlite3 *db;
     enum pst_connection_use use;
@@ -45,7 +48,9 @@ struct pst_connection {
     struct sqlite_statement statements[PST_STMT__MAX];
     int64_t wait_began_ms; /* monotonic; of the wait under way */
     _Atomic uint64_t busy_waits;
-    int wal_pages; /* in the write-ahead log after the last commit */
+    int wal_pages;                            /* in the write-ahead log after the last commit */
+    int wal_copied;                           /* of these, known to be in the file */
+    struct sqlite_checkpointer *checkpointer; /* the writer's, once it needed one; else NULL */
 };
 
 /* SQLite's result to ours. constraint: what a violated one means is told apart. */
@@ -61,8 +66,12 @@ enum pst_err pst_sqlite_connect(const char *target, enum pst_connection_use use,
 void pst_sqlite_disconnect(struct pst_connection **connection);
 enum pst_err pst_sqlite_control(struct pst_connection *connection, enum sqlite_control control);
 
-/* Bring the write-ahead log into the file when it has grown; true when it did. */
+/* Bring the log into the file if so many pages are not there yet; true when it did. */
 bool pst_sqlite_checkpoint(struct pst_connection *connection, int least_pages);
+/* After a commit: see to it that the log comes into the file, without waiting for that. */
+void pst_sqlite_checkpoint_under_load(struct pst_connection *connection);
+/* Waits for a pass under way. */
+void pst_sqlite_checkpointer_free(struct sqlite_checkpointer **checkpointer);
 
 enum pst_err pst_sqlite_prepare_all(struct pst_connection *connection,
                                     struct pst_store_problem *ret_problem);
