@@ -240,8 +240,18 @@ practice: {{ name = "Riverside Demo Practice"; telephone = "555-0142"; response-
             os.killpg(self.process.pid, signal.SIGKILL)
             status = self.process.wait()
         self.process = None
+        # Killed roles may take longer to go than their supervisor, and hold the port until then.
+        wait_until(self.port_given_up, "the roles to be gone")
         self.check_log()
         return status
+
+    def port_given_up(self):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", self.port))
+                return True
+        return False
 
     def end(self):
         """No process of ours outlives the test that started it."""
