@@ -122,10 +122,6 @@ enum pst_err pst_facts_lock(struct pst_tx *tx, const struct pst_uuid *thread,
 {
     enum pst_err r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_THREAD, PST_V_UUID(thread));
     if (r == PST_OK)
-        r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_TEAM, PST_V_UUID(thread));
-    if (r == PST_OK)
-        r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_PATIENT, PST_V_UUID(thread));
-    if (r == PST_OK)
         r = pst_sql_lock(tx, PST_STMT_FACTS_LOCK_PEOPLE, PST_V_UUID(thread), PST_V_UUID(sender));
     return r;
 }

@@ -72,7 +72,23 @@ static enum pst_err insert_body(struct pst_tx *tx, const struct pst_message_acce
     return r;
 }
 
-enum pst_err pst_message_accept(struct pst_tx *tx, const struct pst_message_acceptance *acceptance)
+/* All of the usual message in one statement. */
+static enum pst_err accept_at_once(struct pst_tx *tx, const struct pst_message_acceptance *a)
+{
+    const struct pst_message *m = &a->message;
+    return pst_sql_exec(
+        tx, PST_STMT_MESSAGE_ACCEPT, PST_V_UUID(&m->id), PST_V_UUID(&m->thread), PST_V_INT(m->seq),
+        PST_V_UUID(&m->sender), PST_V_INT(m->category), PST_V_INT(m->sent_ms),
+        PST_V_INT(m->accepted_ms), PST_V_INT(m->size_bytes), PST_V_INT(m->attachments),
+        PST_V_INT(m->images), PST_V_UUID_IF(!pst_uuid_is_nil(&m->replyto), &m->replyto),
+        PST_V_INT(m->via), PST_V_ARRAY(a->hash.bytes), PST_V_UUID(&a->event),
+        PST_V_UUID_IF(!pst_uuid_is_nil(&a->consent), &a->consent), PST_V_ARRAY(a->keys[0].bytes),
+        PST_V_ARRAY(a->keys[1].bytes), PST_V_ARRAY(a->keys[2].bytes), PST_V_BYTES(a->head),
+        PST_V_BYTES(a->payload));
+}
+
+static enum pst_err accept_by_parts(struct pst_tx *tx,
+                                    const struct pst_message_acceptance *acceptance)
 {
     const struct pst_message *m = &acceptance->message;
     enum pst_err r = insert_row(tx, acceptance);
@@ -83,11 +99,21 @@ enum pst_err pst_message_accept(struct pst_tx *tx, const struct pst_message_acce
     if (r == PST_OK)
         r = pst_sql_exec(tx, PST_STMT_THREAD_ADVANCE, PST_V_UUID(&m->thread), PST_V_INT(m->seq),
                          PST_V_INT(m->accepted_ms), PST_V_INT(m->size_bytes));
+    if (r == PST_OK)
+        r = pst_sql_exec(tx, PST_STMT_DRAFT_DELETE, PST_V_UUID(&m->thread), PST_V_UUID(&m->sender));
+    return r;
+}
+
+enum pst_err pst_message_accept(struct pst_tx *tx, const struct pst_message_acceptance *acceptance)
+{
+    const struct pst_message *m = &acceptance->message;
+    bool usual = acceptance->keys_count == USUAL_KEYS && pst_uuid_is_nil(&acceptance->upload);
+    enum pst_err r = usual && pst_sql_has(tx, PST_STMT_MESSAGE_ACCEPT)
+                         ? accept_at_once(tx, acceptance)
+                         : accept_by_parts(tx, acceptance);
     if (r == PST_OK && !pst_uuid_is_nil(&m->replyto))
         r = pst_sql_exec(tx, PST_STMT_MESSAGE_ANSWERED, PST_V_UUID(&m->replyto),
                          PST_V_UUID(&m->thread), PST_V_INT(m->accepted_ms));
-    if (r == PST_OK)
-        r = pst_sql_exec(tx, PST_STMT_DRAFT_DELETE, PST_V_UUID(&m->thread), PST_V_UUID(&m->sender));
     return r;
 }
 

@@ -61,6 +61,11 @@ static void check(struct pst_tx *tx, enum pst_statement statement, const struct 
     }
 }
 
+bool pst_sql_has(const struct pst_tx *tx, enum pst_statement statement)
+{
+    return !pst_statement_def(statement)->postgresql || tx->engine == &pst_engine_postgresql;
+}
+
 enum pst_err pst_sql_exec_values(struct pst_tx *tx, enum pst_statement statement,
                                  int64_t *ret_changes, const struct pst_value *values, size_t count)
 {

@@ -87,6 +87,9 @@ PST_MUST_CHECK enum pst_err pst_sql_exec_values(struct pst_tx *tx, enum pst_stat
 #define pst_sql_change(tx, statement, ret_changes, ...)                                            \
     pst_sql_exec_values((tx), (statement), (ret_changes), PST_SQL_VALUES(__VA_ARGS__))
 
+/* Has this engine such a statement (X_POSTGRESQL)? */
+bool pst_sql_has(const struct pst_tx *tx, enum pst_statement statement);
+
 /*
  * Run a statement that locks rows (X_LOCK): they stay as they are until the
  * transaction ends. Where one transaction writes at a time it does nothing.

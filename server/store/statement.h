@@ -18,7 +18,9 @@
 enum pst_statement {
 #define X(id, ...) PST_STMT_##id,
 #define X_LOCK(id, ...) PST_STMT_##id,
+#define X_POSTGRESQL(id, ...) PST_STMT_##id,
 #include "server/store/statements.def"
+#undef X_POSTGRESQL
 #undef X_LOCK
 #undef X
     PST_STMT__MAX
@@ -49,6 +51,7 @@ struct pst_statement_def {
     const char *columns;
     const char *sql;
     bool lock; /* locks rows and gives none; where one transaction writes at a time, nothing */
+    bool postgresql; /* that engine's alone; locks are too */
 };
 
 /* Never NULL for a statement in range. */

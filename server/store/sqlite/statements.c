@@ -49,7 +49,7 @@ enum pst_err pst_sqlite_prepare_all(struct pst_connection *connection,
     for (int i = 0; i < PST_STMT__MAX; i++) {
         enum pst_statement statement = (enum pst_statement)i;
         bool reads = pst_statement_def(statement)->access == PST_ACCESS_READ;
-        if (pst_statement_def(statement)->lock ||
+        if (pst_statement_def(statement)->postgresql ||
             !pst_statement_allowed(statement, connection->role) ||
             (connection->use == PST_CONNECTION_READ && !reads))
             continue;
