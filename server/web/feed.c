@@ -269,30 +269,36 @@ static void wait_until(struct pst_feed *feed, int64_t at_ms)
     (void)pthread_cond_timedwait(&feed->changed, &feed->lock, &at);
 }
 
+/* fds: room for every stream. Those that may be watched are suspended; the others are skipped. */
+static size_t watch(struct pst_feed *feed, struct pollfd *fds)
+{
+    size_t count = 0;
+    for (const struct pst_feed_stream *stream = pst_feed_next(feed, NULL); stream != NULL;
+         stream = pst_feed_next(feed, stream))
+        fds[count++] =
+            (struct pollfd){.fd = stream->suspended ? stream->fd : -1, .events = POLLRDHUP};
+    return count;
+}
+
 /*
  * Readers who are gone: nobody watches a suspended connection, so this does.
  * Their descriptors are theirs as long as they are linked.
  */
 static void reap(struct pst_feed *feed)
 {
-    size_t count = 0;
-    size_t room = atomic_load(&feed->count);
-    PST_FREE struct pollfd *fds = calloc(room, sizeof *fds);
+    struct pollfd *fds = calloc(atomic_load(&feed->count) + 1, sizeof *fds);
     if (fds == NULL)
         return;
-    for (const struct pst_feed_stream *stream = pst_feed_next(feed, NULL); stream != NULL;
-         stream = pst_feed_next(feed, stream))
-        fds[count++] =
-            (struct pollfd){.fd = stream->suspended ? stream->fd : -1, .events = POLLRDHUP};
-    if (poll(fds, count, /* timeout= */ 0) <= 0)
-        return;
-    size_t i = 0;
-    for (struct pst_feed_stream *stream = pst_feed_next(feed, NULL); stream != NULL;
-         stream = pst_feed_next(feed, stream))
-        if ((fds[i++].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
-            stream->gone = true;
-            pst_feed_end(stream);
-        }
+    const struct pollfd *at = fds;
+    bool any = poll(fds, watch(feed, fds), /* timeout= */ 0) > 0;
+    for (struct pst_feed_stream *stream = pst_feed_next(feed, NULL); any && stream != NULL;
+         stream = pst_feed_next(feed, stream), at++) {
+        if ((at->revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0)
+            continue;
+        stream->gone = true;
+        pst_feed_end(stream);
+    }
+    free(fds);
 }
 
 static void beat(struct pst_feed *feed, int64_t now_ms)
