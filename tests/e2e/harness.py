@@ -95,6 +95,13 @@ def _terminated(number, _):
     os.kill(os.getpid(), number)
 
 
+def alive(pid):
+    """Does this process run? One that only its parent has yet to bury does not."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
 def build_folder():
     """The folder of the programs under test: $POSTERN_BUILD, else ./dev build's."""
     return Path(os.environ.get("POSTERN_BUILD", TOP / "build"))

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from e2e.harness import FIRST_UID, ROLES, TOP, at_end, free_port, wait_until
+from e2e.harness import FIRST_UID, ROLES, TOP, alive, at_end, free_port, wait_until
 
 PRACTICE = "postern"
 # The owner's login has no ending; the others belong to the roles that use the store.
@@ -85,13 +85,6 @@ def descendants(pid):
             for child in (task / "children").read_text().split():
                 found += [int(child), *descendants(int(child))]
     return found
-
-
-def gone(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 class Cluster:
@@ -219,7 +212,7 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
-        wait_until(lambda: all(gone(pid) for pid in pids), "PostgreSQL's processes to be gone")
+        wait_until(lambda: not any(alive(pid) for pid in pids), "PostgreSQL's processes to be gone")
         self.process = None
         for segment in shared:
             subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
