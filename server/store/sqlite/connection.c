@@ -179,6 +179,7 @@ static void set_up_library(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    pst_sqlite_log_register();
 }
 
 static enum pst_err open_file(struct pst_connection *connection, const char *path,
@@ -198,9 +199,9 @@ static enum pst_err open_file(struct pst_connection *connection, const char *pat
         return PST_ERR_NOT_FOUND;
     }
     /* One thread at a time uses a connection: SQLite need not lock for us. */
-    int code =
-        sqlite3_open_v2(path, &connection->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int code = sqlite3_open_v2(path, &connection->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                               connection->use == PST_CONNECTION_WRITE ? PST_SQLITE_VFS : NULL);
     if (code == SQLITE_OK)
         code = sqlite3_busy_handler(connection->db, wait_busy, connection);
     if (code == SQLITE_OK)

@@ -5,6 +5,7 @@
  *   statements.c  preparing the list, binding, rows
  *   authorizer.c  what SQLite itself refuses to prepare (second layer)
  *   checkpoint.c  the write-ahead log's way into the file
+ *   logfile.c     the write-ahead log's file, written in large pieces
  *   schema.c      migrations and the integrity check
  *   engine.c      the table of functions
  */
@@ -72,6 +73,11 @@ bool pst_sqlite_checkpoint(struct pst_connection *connection, int least_pages);
 void pst_sqlite_checkpoint_under_load(struct pst_connection *connection);
 /* Waits for a pass under way. */
 void pst_sqlite_checkpointer_free(struct sqlite_checkpointer **checkpointer);
+
+/* The system's files, but for the log's (logfile.c). For connections that write. */
+#define PST_SQLITE_VFS "postern"
+/* Once, before the first connection. */
+void pst_sqlite_log_register(void);
 
 enum pst_err pst_sqlite_prepare_all(struct pst_connection *connection,
                                     struct pst_store_problem *ret_problem);
