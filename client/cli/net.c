@@ -11,6 +11,7 @@
 #include "client/cli/totp.h"
 #include "postern/cleanup.h"
 #include "postern/json.h"
+#include "postern/progress.h"
 #include "postern/time.h"
 
 #define CONNECT_TIMEOUT_S 15L
@@ -23,8 +24,6 @@
 #define RETRY_AFTER_MAX_S 30
 /* Date has whole seconds: a smaller difference tells nothing. */
 #define CLOCK_TOLERANCE_MS 2000
-#define PROGRESS_AFTER_MS 1000
-#define PROGRESS_COLUMNS 30
 #define PAGE_MAX 100
 
 struct pst_net {
@@ -122,13 +121,19 @@ static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off
                        curl_off_t up)
 {
     struct flight *flight = ctx;
-    curl_off_t all = up_all > down_all ? up_all : down_all;
-    curl_off_t done = up_all > down_all ? up : down;
-    if (all <= 0 || pst_clock_now(NULL) - flight->began_ms < PROGRESS_AFTER_MS)
+    char text[PST_PROGRESS_TEXT_SIZE];
+    bool sends = up_all > down_all;
+    const struct pst_progress progress = {
+        .doing = flight->request->doing,
+        .done = sends ? up : down,
+        .all = sends ? up_all : down_all,
+        .elapsed_ms = pst_clock_now(NULL) - flight->began_ms,
+    };
+    if (!pst_progress_shows(&progress))
         return 0;
-    int filled = (int)(done * PROGRESS_COLUMNS / all);
-    fprintf(flight->cli->err, "\r%s [%-*.*s] %3d %%", flight->request->doing, PROGRESS_COLUMNS,
-            filled, "##############################", (int)(done * 100 / all));
+    pst_progress_format(&progress, text);
+    /* What was longer before is erased. */
+    fprintf(flight->cli->err, PST_PROGRESS_CLEAR "%s", text);
     fflush(flight->cli->err);
     flight->drawn = true;
     return 0;
@@ -326,7 +331,7 @@ static enum pst_err perform(struct flight *flight, const char *url, char *json_t
     CURLcode code = err == PST_OK ? curl_easy_perform(curl) : CURLE_OK;
     free_headers(headers);
     if (flight->drawn)
-        fputs("\r\033[K", cli->err);
+        fputs(PST_PROGRESS_CLEAR, cli->err);
     if (err != PST_OK)
         return err;
     if (code != CURLE_OK)
