@@ -74,6 +74,7 @@ struct pst_role_start {
     struct pst_role_tls_files tls; /* door */
 
     /* Of server/role alone. */
+    int store_lock;        /* lock.h; held by roles with a store until they end */
     int handover_listener; /* web without a supervisor */
     int handover_peer;
     int signals;

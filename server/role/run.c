@@ -18,6 +18,7 @@
 #include "server/log/log.h"
 #include "server/role/control.h"
 #include "server/role/listen.h"
+#include "server/role/lock.h"
 #include "server/role/privilege.h"
 
 /* The store's files are shared by the roles' group; setgid, so that new ones are too. */
@@ -186,6 +187,12 @@ static void rights_log(void)
             PST_LOG_COUNT("descriptors", rights.descriptors));
 }
 
+/* Roles that share the store's files by their group have a store; the others have none. */
+static bool has_store(const struct pst_role_program *program)
+{
+    return (program->file_mask & 070) == 0;
+}
+
 static enum pst_err confine(const struct pst_role_program *program, const struct pst_config *config)
 {
     const char *user = pst_role_user(config, program->role);
@@ -198,7 +205,7 @@ static enum pst_err confine(const struct pst_role_program *program, const struct
         return PST_ERR_CONFIG;
     }
     bool switches = geteuid() == 0;
-    const char *group = (program->file_mask & 070) == 0 ? config->users.group : NULL;
+    const char *group = has_store(program) ? config->users.group : NULL;
     enum pst_err r = pst_privilege_resolve(switches ? user : NULL, switches ? group : NULL, &ids);
     if (r != PST_OK)
         return PST_ERR_CONFIG;
@@ -207,6 +214,17 @@ static enum pst_err confine(const struct pst_role_program *program, const struct
         r = pst_privilege_drop(&ids);
     if (r == PST_OK)
         rights_log();
+    return r;
+}
+
+/* A store being migrated changes under whoever serves from it. */
+static enum pst_err lock_store(const struct pst_role_program *program, struct pst_role_start *start)
+{
+    if (!has_store(program))
+        return PST_OK;
+    enum pst_err r = pst_role_store_lock(start->config, PST_LOCK_SHARED, &start->store_lock);
+    if (r == PST_ERR_BUSY)
+        (void)fprintf(stderr, "posternd: posternd migrate has the store; waiting for it\n");
     return r;
 }
 
@@ -226,14 +244,16 @@ static enum pst_err prepare(const struct pst_role_program *program, struct pst_r
     pst_log_open(pst_process_name(start->role), config->log.level, STDERR_FILENO);
     r = inherited != NULL ? PST_OK : open_alone(start);
     if (r == PST_OK)
+        r = lock_store(program, start);
+    if (r == PST_OK)
         r = pst_role_control_open(start, control);
     return r != PST_OK ? r : confine(program, config);
 }
 
 static void let_go(struct pst_role_start *start)
 {
-    int *fds[] = {&start->handover, &start->handover_listener, &start->handover_peer,
-                  &start->local};
+    int *fds[] = {&start->handover, &start->handover_listener, &start->handover_peer, &start->local,
+                  &start->store_lock};
     pst_role_listen_close(start);
     pst_role_tls_files_close(&start->tls);
     pst_role_control_close(start);
@@ -260,6 +280,7 @@ int pst_role_main(const struct pst_role_program *program, const char *config_pat
                                    .handover = -1,
                                    .local = -1,
                                    .tls = {-1, -1, -1},
+                                   .store_lock = -1,
                                    .handover_listener = -1,
                                    .handover_peer = -1,
                                    .signals = -1,

@@ -18,6 +18,7 @@
 #include "server/log/log.h"
 #include "server/role/control.h"
 #include "server/role/listen.h"
+#include "server/role/lock.h"
 #include "server/role/notify.h"
 #include "server/role/privilege.h"
 #include "server/supervisor/child.h"
@@ -35,6 +36,7 @@ struct supervisor {
     struct pst_role_start sockets; /* its listeners, TLS files and local socket */
     int handover[2];               /* door's end, web's end */
     int signals;
+    int store_lock; /* also while no role runs: nobody migrates between two starts of one */
     struct pst_child children[PST_ROLE__MAX];
     size_t count;
     bool announced;
@@ -288,6 +290,10 @@ static enum pst_err open_sockets(struct supervisor *all)
     pst_role_files_limit_raise(all->config);
     enum pst_err r = pst_role_folders_make(all->config);
     if (r == PST_OK)
+        r = pst_role_store_lock(all->config, PST_LOCK_SHARED, &all->store_lock);
+    if (r == PST_ERR_BUSY)
+        (void)fprintf(stderr, "posternd: posternd migrate has the store; start again after it\n");
+    if (r == PST_OK)
         r = pst_role_listen_open(all->config, sockets);
     if (r == PST_OK)
         r = pst_role_ports_write(all->config, sockets);
@@ -331,7 +337,8 @@ static enum pst_err open_all(struct supervisor *all, const struct pst_role_progr
 
 static void close_all(struct supervisor *all)
 {
-    int *fds[] = {&all->handover[0], &all->handover[1], &all->signals, &all->sockets.local};
+    int *fds[] = {&all->handover[0], &all->handover[1], &all->signals, &all->sockets.local,
+                  &all->store_lock};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (*fds[i] >= 0)
             (void)close(*fds[i]);
@@ -347,6 +354,7 @@ int pst_supervisor_run(const struct pst_role_program *programs, size_t count,
                              .sockets = {.tls = {-1, -1, -1}, .local = -1},
                              .handover = {-1, -1},
                              .signals = -1,
+                             .store_lock = -1,
                              .status = EX_OK};
     enum pst_err r = open_all(&all, programs, count);
     if (r == PST_OK) {
@@ -354,7 +362,7 @@ int pst_supervisor_run(const struct pst_role_program *programs, size_t count,
         PST_LOG(STOPPED, PST_LOG_COUNT("status", all.status));
     } else if (r != PST_ERR_CONFIG) {
         PST_LOG(CONFIG_FAILED, PST_LOG_ERR(r));
-        all.status = EX_OSERR;
+        all.status = r == PST_ERR_BUSY ? EX_TEMPFAIL : EX_OSERR;
     } else {
         all.status = EX_CONFIG;
     }

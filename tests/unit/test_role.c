@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/config/config.h"
 #include "server/role/control.h"
+#include "server/role/lock.h"
 #include "server/role/notify.h"
 #include "server/role/privilege.h"
 #include "unit.h"
@@ -164,7 +166,34 @@ START_TEST(drops_for_good_and_says_so)
 }
 END_TEST
 
+START_TEST(the_store_is_shared_by_who_serves_or_had_alone)
+{
+    char folder[] = "/tmp/pst-lock-XXXXXX", path[64];
+    const struct pst_config config = {.data = folder};
+    int first = -1, second = -1, third = -1;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_SHARED, &first), PST_OK);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_SHARED, &second), PST_OK);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_ALONE, &third), PST_ERR_BUSY);
+    (void)close(first);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_ALONE, &third), PST_ERR_BUSY);
+    (void)close(second);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_ALONE, &third), PST_OK);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_SHARED, &first), PST_ERR_BUSY);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_ALONE, &first), PST_ERR_BUSY);
+    (void)close(third);
+    snprintf(path, sizeof path, "%s/posternd.lock", folder);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(symlink("/dev/null", path), 0);
+    ck_assert_int_ne(pst_role_store_lock(&config, PST_LOCK_SHARED, &first), PST_OK);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(pst_role_store_lock(&config, PST_LOCK_SHARED, &first), PST_ERR_NOT_FOUND);
+}
+END_TEST
+
 PST_UNIT_MAIN("role", knows_its_roles, a_signal_is_a_word,
               the_supervisor_reloads_with_files_and_stops_by_going_away,
               a_role_tells_its_supervisor, notifies_systemd_where_it_listens,
-              resolves_numbers_without_an_entry_and_never_root, drops_for_good_and_says_so)
+              resolves_numbers_without_an_entry_and_never_root, drops_for_good_and_says_so,
+              the_store_is_shared_by_who_serves_or_had_alone)
