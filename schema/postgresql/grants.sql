@@ -15,7 +15,7 @@ BEGIN
         END IF;
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', login);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', login);
-        EXECUTE format('GRANT SELECT ON migration TO %I', login);
+        EXECUTE format('GRANT SELECT ON migration, copy TO %I', login);
         EXECUTE format('GRANT SELECT, UPDATE ON alone TO %I', login);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON writer TO %I', login);
     END LOOP;

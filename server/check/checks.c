@@ -170,6 +170,8 @@ static enum pst_err check_store(const struct pst_config *config, time_t now,
     enum pst_err r = pst_store_version_check(config->store, &have, &know, &problem);
     if (r == PST_ERR_NOT_FOUND)
         return say(result, false, "there is no store: run posternd init");
+    if (r == PST_ERR_TRUNCATED)
+        return say(result, false, problem.text);
     if (r != PST_OK && r != PST_ERR_UNSUPPORTED)
         return pst_buf_printf(&result->text, "the store cannot be opened, or is damaged: %s",
                               problem.text[0] != '\0' ? problem.text : pst_err_text(r));

@@ -37,6 +37,8 @@ enum {
     PST_BY_COURIER = 1 << PST_STORE_COURIER,
     PST_BY_KEEPER = 1 << PST_STORE_KEEPER,
     PST_BY_TOOL = 1 << PST_STORE_TOOL,
+    PST_BY_COPY = 1 << PST_STORE_COPY,
+    /* All that work with a practice; who copies one goes by tables.def alone. */
     PST_BY_ALL = PST_BY_WEB | PST_BY_COURIER | PST_BY_KEEPER | PST_BY_TOOL,
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/store/copy.h"
 #include "server/store/migrate.h"
 #include "server/store/target.h"
 #include "server/store/writer.h"
@@ -90,6 +91,17 @@ static enum pst_err open_connections(struct pst_store *store, struct pst_store_p
     return r;
 }
 
+static enum pst_err is_whole(struct pst_tx *tx, void *ctx)
+{
+    return pst_copy_whole(tx, ctx);
+}
+
+/* Half a practice is not opened: what is missing would look as if it had never been. */
+static enum pst_err check_whole(struct pst_store *store, struct pst_store_problem *ret_problem)
+{
+    return store->role == PST_STORE_COPY ? PST_OK : pst_store_read(store, is_whole, ret_problem);
+}
+
 enum pst_err pst_store_open(const char *url, enum pst_store_role role, struct pst_store **ret_store,
                             struct pst_store_problem *ret_problem)
 {
@@ -112,6 +124,8 @@ enum pst_err pst_store_open(const char *url, enum pst_store_role role, struct ps
     store->role = role;
     (void)pthread_mutex_init(&store->lock, NULL);
     r = open_connections(store, ret_problem);
+    if (r == PST_OK)
+        r = check_whole(store, ret_problem);
     if (r != PST_OK)
         pst_store_close(&store);
     else

@@ -32,7 +32,8 @@ enum pst_store_role {
     PST_STORE_WEB,
     PST_STORE_COURIER,
     PST_STORE_KEEPER,
-    PST_STORE_TOOL, /* posternd init, check, migrate, backup */
+    PST_STORE_TOOL, /* posternd init, check, policy */
+    PST_STORE_COPY, /* posternd migrate --to (copy.h): every table, to read and to append */
     PST_STORE__MAX
 };
 
@@ -57,8 +58,9 @@ typedef enum pst_err (*pst_store_fn)(struct pst_tx *tx, void *ctx);
  * Prepares every statement of the role: one that does not fit the schema makes
  * the opening fail. Starts the writer's thread.
  * PST_OK; PST_ERR_INVALID (url); PST_ERR_UNSUPPORTED (the store's version is
- * not this program's); PST_ERR_NOT_FOUND (no such file); PST_ERR_STORE;
- * PST_ERR_BUSY (no database answers); PST_ERR_NOMEM.
+ * not this program's); PST_ERR_NOT_FOUND (no such file); PST_ERR_TRUNCATED (an
+ * unfinished copy of a practice, copy.h); PST_ERR_STORE; PST_ERR_BUSY (no
+ * database answers); PST_ERR_NOMEM.
  */
 PST_MUST_CHECK enum pst_err pst_store_open(const char *url, enum pst_store_role role,
                                            struct pst_store **ret_store,
@@ -156,9 +158,17 @@ PST_MUST_CHECK enum pst_err pst_store_migrate(const char *url, int *ret_from, in
                                               struct pst_store_problem *ret_problem);
 
 /*
- * The store's version and the one this program knows, and an integrity check
- * of the file, for posternd check. PST_OK when they agree and it is whole;
- * PST_ERR_UNSUPPORTED when they differ; PST_ERR_NOT_FOUND; PST_ERR_STORE.
+ * The store's version and the one this program knows; makes nothing. PST_OK
+ * when they agree; PST_ERR_UNSUPPORTED when they differ (ret_have, ret_know are
+ * given then too; have 0: there is a database, and nothing in it);
+ * PST_ERR_NOT_FOUND: no such file; else as pst_store_open.
+ */
+PST_MUST_CHECK enum pst_err pst_store_version(const char *url, int *ret_have, int *ret_know,
+                                              struct pst_store_problem *ret_problem);
+
+/*
+ * The same, and an integrity check of the file, and whether it opens, for
+ * posternd check. PST_ERR_TRUNCATED: an unfinished copy of a practice.
  */
 PST_MUST_CHECK enum pst_err pst_store_version_check(const char *url, int *ret_have, int *ret_know,
                                                     struct pst_store_problem *ret_problem);

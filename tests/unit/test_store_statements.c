@@ -113,8 +113,8 @@ START_TEST(types_are_letters_we_know)
         for (const char *c = def->columns; *c != '\0'; c++)
             ck_assert_msg(strchr("itbuITBU", *c) != NULL, "%s: %s", def->name, def->columns);
         ck_assert_uint_le(strlen(def->params), PST_STATEMENT_PARAMS_MAX);
-        ck_assert_msg(def->roles != 0 && (def->roles & ~(unsigned)PST_BY_ALL) == 0, "%s",
-                      def->name);
+        ck_assert_msg(def->roles != 0 && (def->roles & ~(unsigned)(PST_BY_ALL | PST_BY_COPY)) == 0,
+                      "%s", def->name);
         bool reads = def->access == PST_ACCESS_READ || def->lock;
         bool with = def->postgresql && strncmp(def->sql, "WITH ", 5) == 0;
         ck_assert_msg(with || (strncasecmp(def->sql, "SELECT", 6) == 0) == reads, "%s", def->name);
@@ -196,7 +196,8 @@ END_TEST
 static const char *const logins[PST_STORE__MAX] = {[PST_STORE_WEB] = "postern_web",
                                                    [PST_STORE_COURIER] = "postern_courier",
                                                    [PST_STORE_KEEPER] = "postern_keeper",
-                                                   [PST_STORE_TOOL] = "postern"};
+                                                   [PST_STORE_TOOL] = "postern",
+                                                   [PST_STORE_COPY] = "postern"};
 
 /* A connection as that role's login. */
 static PGconn *connect_as(const struct store_fixture *fixture, enum pst_store_role role)
@@ -369,6 +370,10 @@ START_TEST(sqlite_itself_refuses_what_no_statement_may_do)
         {PST_STORE_COURIER, PST_CONNECTION_WRITE, "SELECT bytes FROM body"},
         {PST_STORE_COURIER, PST_CONNECTION_WRITE, "SELECT ring_enc FROM account"},
         {PST_STORE_KEEPER, PST_CONNECTION_WRITE, "SELECT secret_enc FROM factor"},
+        {PST_STORE_COPY, PST_CONNECTION_WRITE, "UPDATE person SET state = 0"},
+        {PST_STORE_COPY, PST_CONNECTION_WRITE, "DELETE FROM session"},
+        {PST_STORE_COPY, PST_CONNECTION_WRITE, "DELETE FROM copy"},
+        {PST_STORE_WEB, PST_CONNECTION_WRITE, "UPDATE copy SET completed_at_ms = 1"},
     };
     struct store_fixture fixture;
     store_fixture_open(&fixture, PST_STORE_WEB);

@@ -56,11 +56,21 @@ static bool is_kept(const char *table, unsigned role, int action)
     return false;
 }
 
+/* Whoever copies appends, and changes nothing but the mark of how far it came. */
+static bool copy_may(int action, const char *table)
+{
+    return action == SQLITE_INSERT || (action == SQLITE_UPDATE && strcmp(table, "copy") == 0);
+}
+
 static bool may_write(const struct pst_connection *connection, int action, const char *table)
 {
     unsigned role = 1U << connection->role;
     if (connection->use != PST_CONNECTION_WRITE || strncmp(table, "sqlite_", 7) == 0 ||
         is_closed(table, role))
+        return false;
+    if (connection->role == PST_STORE_COPY)
+        return copy_may(action, table);
+    if (strcmp(table, "copy") == 0)
         return false;
     return action == SQLITE_INSERT || !is_kept(table, role, action);
 }
