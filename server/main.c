@@ -16,6 +16,7 @@
 #include "server/door/door.h"
 #include "server/init/init.h"
 #include "server/keeper/keeper.h"
+#include "server/migrate/migrate.h"
 #include "server/policy/policy.h"
 #include "server/role/run.h"
 #include "server/supervisor/supervisor.h"
@@ -132,6 +133,8 @@ static const struct command {
 } commands[] = {
     {"check", "-c FILE [--json]", "look for what is wrong; exit 1 if anything is", command_check},
     {"init", init_usage, "make a practice and the first administrator's link", command_init},
+    {"migrate", pst_migrate_usage, "bring the store up to this program; --to: copy it into another",
+     pst_migrate_command},
     {"policy", pst_policy_usage, "what would happen to one exchange, rule by rule, and why",
      pst_policy_command},
     {"run", run_usage, "serve; with --role, that role alone", command_run},

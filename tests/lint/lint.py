@@ -27,6 +27,7 @@ LAYERS = {
     "server/mail": {"server/config", "server/log", "server/handover", "server/role"},
     "server/init": {"server/config", "server/log", "server/role", "server/store", "server/vault",
                     "schema"},
+    "server/migrate": {"server/config", "server/log", "server/role", "server/store"},
     "server/check": {"server/config", "server/role", "server/store", "server/vault"},
     "server/web": {"server/config", "server/log", "server/handover", "server/role",
                    "server/admission", "server/store", "server/vault", "schema"},
