@@ -19,7 +19,7 @@ class TwoGatewaysTest(unittest.TestCase):
         cls.addClassCleanup(cls.work.cleanup)
         os.chmod(cls.work.name, 0o755)
         cls.folder = Path(cls.work.name)
-        cls.cluster = Cluster()
+        cls.cluster = cls.new_cluster()
         cls.addClassCleanup(cls.cluster.close)
         cls.cluster.start()
         cls.cluster.make_practice()
@@ -31,6 +31,10 @@ class TwoGatewaysTest(unittest.TestCase):
         cls.two.start()
         for profile in ("admin", "ines", "carol", "chris", "ada", "ben"):
             setattr(cls, profile, cls.practice[profile])
+
+    @classmethod
+    def new_cluster(cls):
+        return Cluster()
 
     @classmethod
     def store_url(cls):
