@@ -59,7 +59,7 @@ def by_connections(practice, rounds):
             taken[count].append(practice.post(POSTED[count], acceptance.SIZE, count))
     figures, first = [], medians(taken[CONNECTIONS[0]])
     for count in CONNECTIONS:
-        now, what = medians(taken[count]), f"acceptance over {count} connections"
+        now, what = medians(taken[count]), f"acceptance over {count} connection{'' if count == 1 else 's'}"
         peer = f"{CONNECTIONS[0]} connection"
         figures += [
             figure(what, now["per_second"], "1/s", peer, now["per_second"] / first["per_second"]),

@@ -20,7 +20,7 @@
  *                          without it, each connection asks when it was answered
  *     --requests N, --seconds S   when to stop
  *
- * Several ports: connections are dealt to them in turn. A bundle is messages
+ * Several ports: connections are dealt to them in turn, and so are lanes. A bundle is messages
  * one after the other, each after its length in four bytes, little-endian.
  *
  * Prints one JSON object: requests, failures, seconds, per_second, cpu_s (its
@@ -242,7 +242,12 @@ static void check_lanes(struct load *load)
             usage("--post before each --bundle, and bundles of one length");
         messages += load->lanes[i].count;
     }
-    if (load->lane_count > 0 && messages < load->limit)
+    if (load->lane_count == 0)
+        return;
+    if (load->lane_count % load->target_count != 0 ||
+        (size_t)load->connections < load->target_count)
+        usage("as many lanes for each port, and a connection to each");
+    if (messages < load->limit)
         load->limit = messages;
 }
 

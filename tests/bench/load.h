@@ -14,7 +14,7 @@
 #include "histogram.h"
 
 #define LOAD_TARGETS_MAX 8
-#define LOAD_LANES_MAX 16
+#define LOAD_LANES_MAX 64
 #define LOAD_STATUS_MAX 600
 
 struct load_message {

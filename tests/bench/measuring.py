@@ -1,4 +1,5 @@
 """What several benchmarks share: the load generator, and what a gateway's processes cost."""
+import contextlib
 import json
 import os
 import resource
@@ -45,11 +46,12 @@ def allow_files(wanted):
 
 
 def cpu_seconds(pids):
-    """Processor time of these processes since their start, user and system."""
+    """Processor time of these processes since their start, user and system; of those there are."""
     ticks = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
 
 

@@ -28,7 +28,7 @@ struct connection {
     SSL *ssl;
     enum stage stage;
     uint32_t interest;
-    size_t number; /* of the request under way */
+    size_t number; /* of the request under way: of all, or with lanes of those to its target */
     const struct load_message *body;
     size_t head_len, head_sent, body_sent;
     size_t answer_len;  /* of its head, as far as it came */
@@ -44,6 +44,7 @@ struct traffic {
     struct connection *connections;
     int epoll;
     int dialed, dialing, idle;
+    size_t issued[LOAD_TARGETS_MAX];
     bool open; /* kept connections ask nothing until all are there: only then the clock starts */
 };
 
@@ -52,19 +53,35 @@ static int index_of(const struct traffic *traffic, const struct connection *c)
     return (int)(c - traffic->connections);
 }
 
+static size_t target_of(const struct traffic *traffic, const struct connection *c)
+{
+    return (size_t)index_of(traffic, c) % traffic->load->target_count;
+}
+
+/* Somebody's program speaks to one gateway: each target has lanes of its own. */
+static size_t lanes_of_target(const struct load *load)
+{
+    return load->lane_count / load->target_count;
+}
+
+static size_t lane_index(const struct traffic *traffic, const struct connection *c)
+{
+    const struct load *load = traffic->load;
+    return target_of(traffic, c) + load->target_count * (c->number % lanes_of_target(load));
+}
+
 /* Of the request under way. NULL: paths are asked for. */
 static struct load_lane *lane_of(const struct traffic *traffic, const struct connection *c)
 {
     struct load *load = traffic->load;
-    return load->lane_count == 0 ? NULL : &load->lanes[c->number % load->lane_count];
+    return load->lane_count == 0 ? NULL : &load->lanes[lane_index(traffic, c)];
 }
 
 /* A lane's messages are from one person; else each connection is somebody's. */
 static const char *token_of(const struct traffic *traffic, const struct connection *c)
 {
     const struct load *load = traffic->load;
-    size_t turn =
-        load->lane_count > 0 ? c->number % load->lane_count : (size_t)index_of(traffic, c);
+    size_t turn = load->lane_count > 0 ? lane_index(traffic, c) : (size_t)index_of(traffic, c);
     return load->tokens[turn % load->token_count];
 }
 
@@ -124,7 +141,7 @@ static void dial(struct traffic *traffic, struct connection *c)
 {
     struct load *load = traffic->load;
     int on = 1, number = index_of(traffic, c);
-    const struct sockaddr_in *target = &load->targets[(size_t)number % load->target_count];
+    const struct sockaddr_in *target = &load->targets[target_of(traffic, c)];
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0 || setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
         load_die("socket");
@@ -156,10 +173,12 @@ static bool more(const struct load *load)
  * Takes the next request. With a rate it began when it was due, whether a
  * connection was free or not: else a server that stalls would be asked less.
  */
-static void take(struct load *load, struct connection *c)
+static void take(struct traffic *traffic, struct connection *c)
 {
+    struct load *load = traffic->load;
     c->began = load->rate > 0 ? load->started + (double)load->issued / load->rate : load_now_s();
-    c->number = load->issued++;
+    size_t all = load->issued++, of_target = traffic->issued[target_of(traffic, c)]++;
+    c->number = load->lane_count > 0 ? of_target : all;
 }
 
 static int request_head(const struct traffic *traffic, struct connection *c)
@@ -186,12 +205,20 @@ static void compose(struct traffic *traffic, struct connection *c)
     struct load_lane *lane = lane_of(traffic, c);
     c->head_sent = c->body_sent = c->answer_len = c->answer_left = 0;
     c->answer_headed = false;
-    c->body = lane != NULL ? &lane->messages[c->number / traffic->load->lane_count] : NULL;
+    c->body = lane != NULL ? &lane->messages[c->number / lanes_of_target(traffic->load)] : NULL;
     int len = request_head(traffic, c);
     if (len < 0 || (size_t)len >= sizeof c->head)
         load_die("request head too long");
     c->head_len = (size_t)len;
     c->stage = STAGE_HEAD;
+}
+
+/* All messages that go to this connection's target have been taken. */
+static bool spent(const struct traffic *traffic, const struct connection *c)
+{
+    const struct load *load = traffic->load;
+    return load->lane_count > 0 &&
+           traffic->issued[target_of(traffic, c)] == lanes_of_target(load) * load->lanes[0].count;
 }
 
 /* After an answer, or where a connection idles: the next request, or none for now. */
@@ -200,14 +227,14 @@ static void go_on(struct traffic *traffic, struct connection *c)
     struct load *load = traffic->load;
     if (load->fresh)
         hang_up(traffic, c);
-    if (!traffic->open || load->hold || !more(load)) {
+    if (!traffic->open || load->hold || spent(traffic, c) || !more(load)) {
         rest(traffic, c);
         /* Held: whether the server ends it must be noticed. */
         if (c->fd >= 0)
             watch(traffic, c, load->hold ? EPOLLIN : 0, EPOLL_CTL_MOD);
         return;
     }
-    take(load, c);
+    take(traffic, c);
     if (c->fd < 0) {
         dial(traffic, c);
         return;
@@ -289,7 +316,7 @@ static enum step step_handshake(struct traffic *traffic, struct connection *c)
     if (traffic->load->fresh) {
         compose(traffic, c);
     } else if (traffic->load->hold) {
-        take(traffic->load, c);
+        take(traffic, c);
         compose(traffic, c);
     } else {
         go_on(traffic, c);
@@ -368,7 +395,7 @@ static void dial_more(struct traffic *traffic)
             return;
         struct connection *c = &traffic->connections[traffic->dialed++];
         if (load->fresh)
-            take(load, c);
+            take(traffic, c);
         dial(traffic, c);
     }
 }
