@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 # (after the path is set)
-from bench import acceptance, attachment, growth, handshakes, idle, stored  # noqa: E402
+from bench import acceptance, attachment, growth, handshakes, idle, sizing  # noqa: E402
+from bench import stored, two_gateways  # noqa: E402
 from bench.measuring import figure  # noqa: E402
 
 ROUNDS = 3
@@ -90,6 +91,14 @@ def bench_stored(build, work):
     return stored.measure(build, work, ROUNDS)
 
 
+def bench_postgresql(build, work):
+    return two_gateways.measure(build, work, ROUNDS)
+
+
+def bench_sizing(build, work):
+    return sizing.measure(build, work)
+
+
 # Name: what it measures, and how long that takes on two cores.
 BENCHES = {
     "age": (bench_age, "postern seal and open beside age; 1 min"),
@@ -99,6 +108,9 @@ BENCHES = {
     "idle": (bench_idle, "memory of 10,000 idle signed-in connections; 1 min"),
     "attachment": (bench_attachment, "a file of 25 MiB up and down beside curl and nginx; 1 min"),
     "growth": (bench_growth, "acceptance over 1 to 512 connections, of 1 KiB to 25 MiB; 4 min"),
+    "postgresql": (bench_postgresql, "acceptance by two gateways over one PostgreSQL beside "
+                                     "pgbench; 3 min"),
+    "sizing": (bench_sizing, "bytes and processor time of one message, on both engines; 2 min"),
     "stored": (bench_stored, "pages and acceptance as 10^4 to 10^7 messages are stored; "
                              "15 min and 20 GB of disk"),
 }
