@@ -1,6 +1,7 @@
 """./dev demo: a throw-away practice, played from its first day by the real programs.
 
-One line a step: what was done, what was expected, what came. With --exit the
+With --engine postgresql over a throw-away PostgreSQL with two gateways, staff at
+one and patients at the other. One line a step: what was done, what was expected, what came. With --exit the
 exit status is 0 only if every step did what it should; without, the gateway
 goes on serving until Ctrl-C.
 """
@@ -20,6 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 from demo import exchange, founding, refusals  # noqa: E402  (after the path is set)
 from e2e.cast import Practice  # noqa: E402
 from e2e.harness import Gateway, TOP, free_port, reachable  # noqa: E402
+from e2e.postgres import Cluster  # noqa: E402
 
 PORT = 8443
 
@@ -77,6 +79,8 @@ def describe(practice):
     whole = {"server": gateway.url, "ca": str(gateway.ca), "config": str(gateway.config),
              "state": str(gateway.folder / "state"), "ledger_key": practice.ledger_key,
              "people": people}
+    if practice.second:
+        whole["second"] = {"server": practice.portal.url, "config": str(practice.portal.config)}
     path = gateway.folder / "demo.json"
     path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     return path
@@ -84,6 +88,8 @@ def describe(practice):
 
 def addresses(practice, path):
     print(f"\nServing {practice.gateway.url}, certificate authority {practice.gateway.ca}")
+    if practice.second:
+        print(f"and, for patients, {practice.portal.url}: either serves everybody")
     print(f"Everything a script needs: {path}\n")
     print("Sign-ins (passphrases and one-time-code secrets are in the files of demo.json):")
     for person in practice.people.values():
@@ -130,6 +136,19 @@ def serve():
         signal.pause()
 
 
+def on_postgresql(practice, cluster, port):
+    """The practice's store is there, over TLS; patients get a gateway of their own."""
+    if in_use(port):
+        port = free_port()
+    gateway = practice.gateway
+    cluster.start()
+    cluster.make_practice()
+    gateway.store = cluster.url(cluster.write_passfiles(gateway.folder / "store.pass"))
+    practice.second = (gateway.folder / "second", port)
+    print(f"PostgreSQL on 127.0.0.1:{cluster.port}; staff at {gateway.url}, "
+          f"patients at https://localhost:{port}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev demo")
     parser.add_argument("--build", required=True, type=Path, help=argparse.SUPPRESS)
@@ -137,6 +156,8 @@ def main():
     parser.add_argument("--port", type=int, default=PORT,
                         help=f"port to serve on ({PORT}); 0: any that is free")
     parser.add_argument("--dir", type=Path, default=TOP / "var" / "demo")
+    parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite",
+                        help="postgresql: a throw-away one, and a second gateway, on the next port")
     args = parser.parse_args()
     port = args.port or free_port()
     if in_use(port):
@@ -144,7 +165,10 @@ def main():
     gateway = Gateway(prepare(args.dir.absolute()), port=port, build=args.build.resolve())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     play, practice, played = Play(), Practice(gateway), False
+    cluster = Cluster() if args.engine == "postgresql" else None
     try:
+        if cluster:
+            on_postgresql(practice, cluster, args.port + 1 if args.port else free_port())
         founding.play(play, practice)
         exchange.play(play, practice)
         refusals.play(play, practice)
@@ -157,7 +181,9 @@ def main():
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
     finally:
-        gateway.stop()
+        practice.stop()
+        if cluster:
+            cluster.close()
     sys.exit(0 if played and not play.failed else 1)
 
 

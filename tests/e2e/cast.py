@@ -6,6 +6,7 @@ demo, the end-to-end tests and the benchmarks share it. All names are invented.
 import datetime
 import json
 import subprocess
+from pathlib import Path
 
 from e2e.harness import Client
 
@@ -59,7 +60,7 @@ class Person(Client):
         return self
 
     def token(self):
-        state = self.gateway.folder / "state" / "postern" / self.profile / "session"
+        state = Path(self.environment["XDG_STATE_HOME"]) / "postern" / self.profile / "session"
         return state.read_text().split("\n", 1)[0].strip()
 
     def material(self, thread, purpose_keys=None):
@@ -79,10 +80,16 @@ class Person(Client):
 
 
 class Practice:
-    """Brought up step by step; what it has so far is in its attributes."""
+    """Brought up step by step; what it has so far is in its attributes.
 
-    def __init__(self, gateway):
+    second: folder and port for another gateway beside the first, at which
+    patients are then served; None: there is one gateway for all.
+    """
+
+    def __init__(self, gateway, second=None):
         self.gateway = gateway
+        self.second = second
+        self.portal = gateway  # where patients go
         self.people = {}
         self.patients = {}
         self.shares = gateway.folder / "shares"
@@ -90,8 +97,18 @@ class Practice:
 
     def add(self, profile, name, role):
         person = Person(self.gateway, profile, name, role)
+        if not person.is_staff and self.portal is not self.gateway:
+            person = person.at(self.portal)
         self.people[profile] = person
         return person
+
+    def open_second(self):
+        self.portal = self.gateway.beside(*self.second)
+        self.portal.start()
+
+    def stop(self):
+        for gateway in {self.portal, self.gateway}:
+            gateway.stop()
 
     def __getitem__(self, profile):
         return self.people[profile]
@@ -105,6 +122,8 @@ class Practice:
         self.records_key = made["recipient"]
         link = self.gateway.init(self.records_key)
         self.gateway.start()
+        if self.second:
+            self.open_second()
         admin = self.add("admin", "Alex Placeholder", "administrator")
         admin.enrol(link)
         admin.run("admin", "records-key", "--fingerprint", made["fingerprint"])
