@@ -18,11 +18,13 @@ from e2e.postgres import PRACTICE, Cluster, descendants, memory_folder  # noqa: 
 
 
 def end(program):
-    """With the cases it forked, each of which is a process group of its own."""
+    """With the cases it forked, each of which is a process group of its own.
+
+    Not waited for: this may run in a signal's handler, in the middle of the wait.
+    """
     for pid in [program.pid, *descendants(program.pid)]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    program.wait()
 
 
 def main():
