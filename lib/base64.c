@@ -89,3 +89,8 @@ enum pst_err pst_base64url_decode_exact(struct pst_bytes text, uint8_t *ret_byte
 {
     return decode_exact(text, ret_bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
+
+enum pst_err pst_base64_padded_decode_exact(struct pst_bytes text, uint8_t *ret_bytes, size_t len)
+{
+    return decode_exact(text, ret_bytes, len, sodium_base64_VARIANT_ORIGINAL);
+}

@@ -32,6 +32,24 @@ enum pst_err pst_sha256(struct pst_bytes bytes, struct pst_sha256 *ret_hash)
     return PST_OK;
 }
 
+enum pst_err pst_sha256_parts(const struct pst_bytes *parts, size_t count,
+                              struct pst_sha256 *ret_hash)
+{
+    struct pst_sha256 hash = {{0}};
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx == NULL)
+        return PST_ERR_NOMEM;
+    bool ok = sha256() != NULL && EVP_DigestInit_ex2(ctx, sha256(), NULL) == 1;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) == 1;
+    ok = ok && EVP_DigestFinal_ex(ctx, hash.bytes, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    if (!ok)
+        return PST_ERR_INTERNAL;
+    *ret_hash = hash;
+    return PST_OK;
+}
+
 struct pst_sha256_stream {
     EVP_MD_CTX *ctx;
 };

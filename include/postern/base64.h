@@ -2,7 +2,8 @@
  * Base 64 (RFC 4648), strict: canonical encodings alone are read.
  *
  * Standard alphabet without padding inside age files, URL alphabet without
- * padding everywhere else in Postern, standard with padding in armor alone.
+ * padding everywhere else in Postern, standard with padding in armor and in
+ * signed notes alone.
  * Read strictly: no white space, no stray padding, no bits left over, so that
  * one value has one text. libsodium does the work, in constant time for the
  * values, so keys may pass through here. Any thread.
@@ -38,5 +39,7 @@ PST_MUST_CHECK enum pst_err pst_base64_decode_exact(struct pst_bytes text, uint8
                                                     size_t len);
 PST_MUST_CHECK enum pst_err pst_base64url_decode_exact(struct pst_bytes text, uint8_t *ret_bytes,
                                                        size_t len);
+PST_MUST_CHECK enum pst_err pst_base64_padded_decode_exact(struct pst_bytes text,
+                                                           uint8_t *ret_bytes, size_t len);
 
 #endif

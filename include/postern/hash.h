@@ -20,6 +20,10 @@ struct pst_sha256 {
 /* Of all bytes at once. PST_ERR_INTERNAL when OpenSSL fails; PST_ERR_NOMEM. */
 PST_MUST_CHECK enum pst_err pst_sha256(struct pst_bytes bytes, struct pst_sha256 *ret_hash);
 
+/* Of several pieces as if they stood side by side, without copying them. The same errors. */
+PST_MUST_CHECK enum pst_err pst_sha256_parts(const struct pst_bytes *parts, size_t count,
+                                             struct pst_sha256 *ret_hash);
+
 struct pst_sha256_stream;
 
 PST_MUST_CHECK enum pst_err pst_sha256_stream_new(struct pst_sha256_stream **ret_stream);

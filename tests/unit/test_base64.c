@@ -110,6 +110,12 @@ START_TEST(exact_wants_the_length)
     ck_assert_int_eq(pst_base64_decode_exact(pst_bytes_str("+/8"), bytes, 1), PST_ERR_SYNTAX);
     ck_assert_int_eq(pst_base64_decode_exact(pst_bytes_str("+/8"), bytes, 3), PST_ERR_SYNTAX);
     ck_assert_int_eq(pst_base64url_decode_exact(pst_bytes_str("-_9"), bytes, 2), PST_ERR_SYNTAX);
+    ck_assert_int_eq(pst_base64_padded_decode_exact(pst_bytes_str("+/8="), bytes, 2), PST_OK);
+    ck_assert_mem_eq(bytes, "\xfb\xff", 2);
+    ck_assert_int_eq(pst_base64_padded_decode_exact(pst_bytes_str("+/8"), bytes, 2),
+                     PST_ERR_SYNTAX);
+    ck_assert_int_eq(pst_base64_padded_decode_exact(pst_bytes_str("+/8="), bytes, 3),
+                     PST_ERR_SYNTAX);
 }
 END_TEST
 

@@ -16,6 +16,10 @@ START_TEST(whole_and_streamed_agree_with_fips_180)
     struct pst_sha256_stream *stream = NULL;
     ck_assert_int_eq(pst_sha256(pst_bytes("abc", 3), &hash), PST_OK);
     ck_assert_mem_eq(hash.bytes, want, sizeof want);
+    const struct pst_bytes parts[] = {pst_bytes("a", 1), pst_bytes(NULL, 0), pst_bytes("bc", 2)};
+    memset(&hash, 0, sizeof hash);
+    ck_assert_int_eq(pst_sha256_parts(parts, 3, &hash), PST_OK);
+    ck_assert_mem_eq(hash.bytes, want, sizeof want);
     ck_assert_int_eq(pst_sha256_stream_new(&stream), PST_OK);
     for (int round = 0; round < 2; round++) {
         memset(&hash, 0, sizeof hash);
