@@ -15,6 +15,7 @@
 
 #define LINE_MAX_BYTES (PST_PASSPHRASE_MAX_BYTES + 2)
 #define READ_BYTES 65536
+#define MIB ((size_t)1024 * 1024)
 
 /* Nobody is asked who does not see what is said: scripts catch stderr. */
 static int open_terminal(void)
@@ -330,8 +331,8 @@ enum pst_err pst_read_file(struct pst_cli *cli, const char *path, size_t max,
         err = pst_cli_fail_exit(cli, EX_IOERR, PST_ERR_IO, "%s cannot be read: %s.", path,
                                 strerror(errno));
     if (err == PST_ERR_TOO_LONG)
-        err = pst_cli_fail(cli, err, "%s is too large: %zu MiB at most.", path,
-                           max / (1024U * 1024U));
+        err = pst_cli_fail(cli, err, "%s is too large: %zu %s at most.", path,
+                           max >> (max >= MIB ? 20 : 10), max >= MIB ? "MiB" : "KiB");
     if (!standard)
         (void)close(fd);
     if (err != PST_OK)
