@@ -297,6 +297,14 @@ static const struct pst_cli_option records_open_options[] = {
     END,
 };
 
+static const struct pst_cli_option verify_options[] = {
+    {"key", 0, "KEY", "the ledger's verifier key, or a file that holds it",
+     PST_CLI_REQUIRED | PST_CLI_FILE},
+    {"witness", 0, "KEY", "a witness's verifier key, who must have cosigned",
+     PST_CLI_REPEATED | PST_CLI_FILE},
+    END,
+};
+
 const struct pst_cli_command pst_cli_commands[] = {
     /* Oneself. */
     {"enrol", "LINK", "take up an invitation", enrol_options, 1, 1, pst_cmd_enrol},
@@ -393,6 +401,9 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"records open", "FILE", "open a message with enough shares", records_open_options, 1, 1,
      pst_cmd_records_open},
     {"inspect", "FILE", "explain a sealed message", NULL, 1, 1, pst_cmd_inspect},
+    /* The ledger, offline. */
+    {"verify", "FILE", "check a receipt and say what it proves", verify_options, 1, 1,
+     pst_cmd_verify},
     /* Of the program itself. */
     {"completion", "bash|zsh", "print the completion script of a shell", NULL, 1, 1,
      pst_cmd_completion},

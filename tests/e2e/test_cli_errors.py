@@ -19,7 +19,7 @@ CODE = "a" * 26
 USAGE, DATAERR, NOINPUT, NOHOST, UNAVAILABLE = 64, 65, 66, 68, 69
 PROTOCOL, NOPERM = 76, 77
 OFFLINE = {"open", "seal", "records init", "records combine", "records open", "inspect",
-           "completion", "help", "version"}
+           "verify", "completion", "help", "version"}
 # They read what they were given before they ask the server.
 READS_FIRST = {"consent sign", "consent post"}
 # Its own is what it forgets, whatever becomes of the server's.
@@ -32,7 +32,8 @@ VALUES = {"ID": NOWHERE, "PATIENT": NOWHERE, "PERSON": NOWHERE, "TEAM": NOWHERE,
           "DATE": "2030-01-31", "TIME": "2030-01-31", "TEXT": "words", "NUMBER": "1234567893",
           "ADDRESS": "ada@mail.example", "CODE": "99213", "N": "3", "K": "2", "ROLE": "clinician",
           "URL": "https://localhost:1", "P[=ADDRESS]": "messages", "NAME,...": "passphrase",
-          "RECIPIENT": "age1nobody", "COMMAND": "send", "MINUTES": "5"}
+          "RECIPIENT": "age1nobody", "COMMAND": "send", "MINUTES": "5",
+          "KEY": "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"}
 WORDS = {("patient end", "reason"): "moved",
          ("admin terms", "version"): "2"}
 # What a call needs beside, where the table cannot say it: one option of several.
@@ -218,6 +219,12 @@ class ErrorsTest(unittest.TestCase):
 
         self.walk(check)
 
+    def test_the_practices_ledger_key_is_one(self):
+        """As init wrote it: what is wrong is the receipt."""
+        self.run_wrong({DATAERR}, ["verify", self.text, "--key",
+                                   self.gateway.data / "ledger.key.pub"],
+                       sentence="proves nothing: line 1 ")
+
     def copy_of_state(self):
         """What a command does to its profile must not reach the next one."""
         copy = self.folder / "copy"
@@ -274,7 +281,8 @@ class ErrorsTest(unittest.TestCase):
                 self.run_wrong({USAGE}, args, "admin", state)
 
         self.walk(check, skip=OFFLINE)
-        for command in ("consent sign", "consent post", "inspect", "open", "seal -r age1x"):
+        for command in ("consent sign", "consent post", "inspect", "open", "seal -r age1x",
+                        f"verify --key {VALUES['KEY']}"):
             self.run_wrong({USAGE, NOINPUT}, [*command.split(), self.folder / "absent"], "admin",
                            state)
             self.run_wrong({USAGE, DATAERR, NOPERM, NOINPUT}, [*command.split(), self.text],
