@@ -2,7 +2,7 @@
 -- migrations, at every posternd init and migrate. The logins are named after
 -- the owner's: OWNER_web, OWNER_courier, OWNER_keeper. A new statement that
 -- needs more belongs here too; a test holds this against the list of statements.
--- Evidence (consents, visits, events, rosters, terms) is added to, never changed.
+-- Evidence (consents, grants, visits, events, rosters, terms) is added to, never changed.
 DO $$
 DECLARE
     owner CONSTANT TEXT := current_user;
@@ -25,7 +25,8 @@ BEGIN
         ('web', 'SELECT, INSERT, UPDATE, DELETE', 'address, draft, factor, session, stranger'),
         ('web', 'SELECT, INSERT, DELETE', 'attempt, notice, staging, team_member, wrap'),
         ('web', 'SELECT, INSERT', 'body, break_glass, consent, consent_purpose, credential, event'),
-        ('web', 'SELECT, INSERT', 'message_key, records_key, redirect, room_member, roster'),
+        ('web', 'SELECT, INSERT', 'message_grant, message_key, records_key, redirect'),
+        ('web', 'SELECT, INSERT', 'room_member, roster'),
         ('web', 'SELECT, INSERT', 'team_key, terms, visit'),
         ('web', 'SELECT, UPDATE', 'practice'),
         ('courier', 'SELECT', 'address, person, practice, records_key'),

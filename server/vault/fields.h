@@ -26,7 +26,8 @@
 #define PST_FIELD_RESTRICTION_NOTE "restriction.note_enc"
 #define PST_FIELD_BREAK_GLASS_REASON "break_glass.reason_enc"
 #define PST_FIELD_CONSENT_RECORD "consent.record_enc"
-#define PST_FIELD_BODY_HEAD "body.bytes" /* part 0; row: message */
+#define PST_FIELD_BODY_HEAD "body.bytes"           /* part 0; row: message */
+#define PST_FIELD_GRANT "message_grant.record_enc" /* row: message, key id, granter */
 
 /* Uses of keyed hashes (pst_vault_index). */
 #define PST_INDEX_LOGIN "account.login"

@@ -5,22 +5,30 @@
 #include "server/admission/admission.h"
 #include "server/store/facts.h"
 
-static enum pst_err check(struct pst_tx *tx, struct pst_request *request,
-                          const struct pst_record *record, bool *ret_good)
+enum pst_err pst_signed_by_caller(struct pst_tx *tx, const struct pst_request *request,
+                                  const struct pst_record *record, bool *ret_good)
 {
-    const struct pst_acknowledgement *said = pst_record_acknowledgement(record);
     struct pst_sign_public key;
     int64_t until_ms = 0;
     *ret_good = false;
-    if (!pst_uuid_equal(&said->message, &request->ids[0]) ||
-        !pst_uuid_equal(&said->by, &request->caller.person) ||
-        strcmp(pst_record_origin(record), request->origin) != 0)
+    if (strcmp(pst_record_origin(record), request->origin) != 0)
         return PST_OK;
     enum pst_err r = pst_sign_key_newest(tx, &request->caller.person, &key, &until_ms);
     if (r != PST_OK)
         return r == PST_ERR_NOT_FOUND ? PST_OK : r;
     *ret_good = request->now_ms < until_ms && pst_record_verify(record, &key) == PST_OK;
     return PST_OK;
+}
+
+static enum pst_err check(struct pst_tx *tx, struct pst_request *request,
+                          const struct pst_record *record, bool *ret_good)
+{
+    const struct pst_acknowledgement *said = pst_record_acknowledgement(record);
+    *ret_good = false;
+    if (!pst_uuid_equal(&said->message, &request->ids[0]) ||
+        !pst_uuid_equal(&said->by, &request->caller.person))
+        return PST_OK;
+    return pst_signed_by_caller(tx, request, record, ret_good);
 }
 
 enum pst_err pst_acknowledgement_check(struct pst_tx *tx, struct pst_request *request,

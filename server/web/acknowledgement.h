@@ -1,5 +1,6 @@
 /*
- * Records that a person signs about one message: opened, retraction.
+ * Records that a person signs about one message: opened, retraction, and what
+ * grants share with them.
  */
 #ifndef POSTERN_SERVER_WEB_ACKNOWLEDGEMENT_H
 #define POSTERN_SERVER_WEB_ACKNOWLEDGEMENT_H
@@ -20,6 +21,15 @@ PST_MUST_CHECK enum pst_err pst_acknowledgement_check(struct pst_tx *tx,
                                                       struct pst_request *request,
                                                       enum pst_record_kind kind, const char *text,
                                                       struct pst_sha256 *ret_hash);
+
+/*
+ * Is the record of this practice and signed by the caller's current key?
+ *   ret_good  false: it is not
+ * PST_OK; PST_ERR_STORE; PST_ERR_NOMEM.
+ */
+PST_MUST_CHECK enum pst_err pst_signed_by_caller(struct pst_tx *tx,
+                                                 const struct pst_request *request,
+                                                 const struct pst_record *record, bool *ret_good);
 
 /* The message, its thread and patient into an event. */
 void pst_acknowledgement_event(const struct pst_request *request, const struct pst_thread *thread,

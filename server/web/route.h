@@ -118,6 +118,7 @@ extern const struct pst_route pst_routes_break_glass[];
 extern const struct pst_route pst_routes_consents[];
 extern const struct pst_route pst_routes_drafts[];
 extern const struct pst_route pst_routes_enrolments[];
+extern const struct pst_route pst_routes_grants[];
 extern const struct pst_route pst_routes_health[];
 extern const struct pst_route pst_routes_invitations[];
 extern const struct pst_route pst_routes_key_statements[];

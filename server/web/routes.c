@@ -6,6 +6,7 @@ const struct pst_route *const pst_routes[] = {
     pst_routes_consents,
     pst_routes_drafts,
     pst_routes_enrolments,
+    pst_routes_grants,
     pst_routes_health,
     pst_routes_invitations,
     pst_routes_key_statements,

@@ -58,6 +58,7 @@ static const char *const more_rows[] = {
     "INSERT INTO body VALUES (?1, 0, x'00'), (?1, 1, x''), (?1, 2, zeroblob(300)), (?2, 0, x'ff')",
     "INSERT INTO staging VALUES (?1, 0, ?2, 1, x'00ff')",
     "INSERT INTO message_key VALUES (?1, 0, ?4), (?1, 1, ?2)",
+    "INSERT INTO message_grant VALUES (?1, zeroblob(16), ?2, 1, x'00', ?1, x'01ff')",
     "INSERT INTO receipt VALUES (?1, ?2, 1, NULL, NULL), (?1, ?1, 1, 2, '{\"opened\":\"\u00e4\"}')",
     "INSERT INTO draft VALUES (?3, ?2, 1, 2, x'616765')",
     "INSERT INTO redirect VALUES (?1, ?1, ?2, 0, NULL, ?3, 1, ?1)",
