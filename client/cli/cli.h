@@ -72,6 +72,7 @@ struct pst_cli {
     /* The status the process ends with; 0: by the class of the error. */
     int exit_status;
     bool said; /* an error was said already */
+    bool bulk; /* a call of very many requests: waits as long as the server's pace asks */
     /* Made when first asked for: see state.h, net.h, self.h. Owned. */
     struct pst_state *state;
     struct pst_net *net;

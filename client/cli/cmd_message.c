@@ -177,6 +177,10 @@ static void print_json(struct pst_cli *cli, const struct pst_incoming *m)
     pst_wire_set_text(json, "date", m->mime.date);
     pst_wire_set_text(json, "text", m->mime.text);
     (void)json_object_set_new(json, "files", parts_json(&m->mime));
+    if (m->granted_ms != 0)
+        (void)json_object_set_new(
+            json, "granted",
+            json_pack("{s:s, s:o}", "by", m->granter, "at", pst_wire_time(m->granted_ms)));
     pst_cli_print_json(cli, json);
 }
 
@@ -185,6 +189,17 @@ static void print_field(struct pst_cli *cli, const char *name, const char *value
     fprintf(cli->out, "%-12s", name);
     pst_cli_write_safe(cli->out, value != NULL ? value : "", false);
     fputc('\n', cli->out);
+}
+
+static void print_granter(struct pst_cli *cli, const struct pst_incoming *m)
+{
+    char at[PST_TIME_TEXT_SIZE];
+    char line[PST_NAME_MAX_BYTES + 64];
+    if (m->granted_ms == 0)
+        return;
+    pst_time_format(m->granted_ms, at);
+    snprintf(line, sizeof line, "by a grant of %s, %.10s", m->granter, at);
+    print_field(cli, "Opened:", line);
 }
 
 static void print_text(struct pst_cli *cli, const struct pst_incoming *m)
@@ -196,6 +211,7 @@ static void print_text(struct pst_cli *cli, const struct pst_incoming *m)
     print_field(cli, "Sent:", sent);
     if (m->head.header.via != PST_VIA_NONE)
         print_field(cli, "Came by:", pst_via_name(m->head.header.via));
+    print_granter(cli, m);
     print_field(cli, "Subject:", mime->subject);
     for (size_t i = 0; i < mime->parts_count; i++) {
         char line[512];

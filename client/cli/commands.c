@@ -272,6 +272,13 @@ static const struct pst_cli_option recovery_code_options[] = {
     END,
 };
 
+static const struct pst_cli_option grant_options[] = {
+    {"to", 0, "PERSON", "whose newest key it is for", PST_CLI_REQUIRED},
+    {"thread", 0, "ID", "only of this conversation", 0},
+    {"accept-changed-key", 0, NULL, "grant to a key that changed, having asked its owner", 0},
+    END,
+};
+
 static const struct pst_cli_option keys_show_options[] = {
     {"identity-file", 0, "FILE", "write one's own secret keys there, for the age program",
      PST_CLI_FILE},
@@ -390,6 +397,8 @@ const struct pst_cli_command pst_cli_commands[] = {
     {"keys rotate", "", "make new keys of one's own", NULL, 0, 0, pst_cmd_keys_rotate},
     {"keys recovery-code", "", "make a new recovery code", recovery_code_options, 0, 0,
      pst_cmd_keys_recovery_code},
+    {"keys grant", "", "give old messages to somebody's new key", grant_options, 0, 0,
+     pst_cmd_keys_grant},
     /* Offline: plain age files. */
     {"open", "[FILE]", "open an age file", open_options, 0, 1, pst_cmd_open},
     {"seal", "[FILE]", "seal a file as an age file", seal_options, 0, 1, pst_cmd_seal},

@@ -60,6 +60,9 @@ struct pst_incoming {
     char sender[PST_NAME_MAX_BYTES + 1]; /* certified name; "" when not known */
     enum pst_message_flaw flaw;
     char why[256]; /* of a flaw, one sentence */
+    /* When it opened by a grant: whose, by certified name, and when; else 0. */
+    char granter[PST_NAME_MAX_BYTES + 1];
+    int64_t granted_ms;
 };
 
 /*
@@ -69,6 +72,14 @@ struct pst_incoming {
 PST_MUST_CHECK enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
                                               struct pst_incoming *ret_message);
 void pst_incoming_free(struct pst_incoming *message);
+
+/*
+ * The same for granting it on: with its file key, given when it has no flaw.
+ * PST_ERR_NO_KEY, unsaid, when none of one's keys opens it.
+ */
+PST_MUST_CHECK enum pst_err pst_message_unseal(struct pst_cli *cli, const struct pst_uuid *id,
+                                               struct pst_incoming *ret_message,
+                                               struct pst_secret **ret_file_key);
 
 /* Tell the server that it was opened, or what is wrong with it. */
 PST_MUST_CHECK enum pst_err pst_message_acknowledge(struct pst_cli *cli,

@@ -8,9 +8,10 @@
 #include "client/cli/wire.h"
 #include "postern/age.h"
 #include "postern/cleanup.h"
+#include "postern/grant.h"
 
 /* One's own keys and those of all one's teams. */
-#define IDENTITIES_MAX 256
+#define IDENTITIES_MAX (PST_KEYRING_KEYS_MAX + PST_SELF_TEAM_KEYS_MAX)
 
 static void wipe(struct pst_buf *buf)
 {
@@ -107,49 +108,38 @@ static void check_place(const struct pst_cli *cli, const struct pst_uuid *id,
 
 /* ---- opening ---- */
 
+/* All borrowed. */
 struct identities {
     struct pst_secret *items[IDENTITIES_MAX];
     size_t count;
-    size_t owned_from; /* those from here on are ours to free */
 };
-
-static void free_identities(struct identities *ids)
-{
-    for (size_t i = ids->owned_from; i < ids->count; i++)
-        pst_secret_free(&ids->items[i]);
-}
 
 static void own_identities(const struct pst_cli *cli, struct identities *ids)
 {
     const struct pst_keyring *ring = cli->self->ring;
     for (size_t i = 0; i < ring->identities_count; i++)
         ids->items[ids->count++] = ring->identities[i];
-    ids->owned_from = ids->count;
 }
 
 static enum pst_err team_identities(struct pst_cli *cli, struct identities *ids)
 {
-    size_t i;
-    json_t *team;
-    json_array_foreach(json_object_get(cli->self->me, "teams"), i, team)
-    {
-        struct pst_uuid id;
-        if (pst_wire_get_uuid(team, "id", &id) != PST_OK)
-            return pst_wire_unexpected(cli, "teams");
-        enum pst_err err = pst_team_identities(cli, &id, ids->items, IDENTITIES_MAX, &ids->count);
-        if (err != PST_OK)
-            return err;
-    }
-    return PST_OK;
+    enum pst_err err = pst_team_identities_all(cli);
+    for (size_t i = 0; err == PST_OK && i < cli->self->team_identities_count; i++)
+        ids->items[ids->count++] = cli->self->team_identities[i];
+    return err;
+}
+
+static struct pst_bytes age_file(const struct pst_incoming *m)
+{
+    struct pst_bytes all = pst_buf_bytes(&m->envelope);
+    return pst_bytes(all.ptr + m->head.len, all.len - m->head.len);
 }
 
 static enum pst_err try_open(const struct identities *ids, struct pst_incoming *m,
                              struct pst_secret **ret_file_key)
 {
-    struct pst_bytes all = pst_buf_bytes(&m->envelope);
     struct pst_age_keys keys = {.identities = ids->items, .identity_count = ids->count};
-    return pst_age_open_buf(&keys, pst_bytes(all.ptr + m->head.len, all.len - m->head.len),
-                            &m->plain, ret_file_key);
+    return pst_age_open_buf(&keys, age_file(m), &m->plain, ret_file_key);
 }
 
 /* Is one of these among the keys that the message says it is sealed to? */
@@ -168,6 +158,77 @@ static bool is_named(const struct identities *ids, const struct pst_envelope_hea
     return false;
 }
 
+static void set_granter(const struct pst_cli *cli, struct pst_incoming *m,
+                        const struct pst_uuid *granter, int64_t at_ms)
+{
+    const struct pst_record *by = pst_chain_statement_at(cli->self->chain, granter, at_ms);
+    snprintf(m->granter, sizeof m->granter, "%s", pst_record_statement(by)->name);
+    m->granted_ms = at_ms;
+}
+
+/* Each in turn until one opens; what was wrong with the last that did not is kept. */
+static enum pst_grant_flaw try_grants(const struct pst_cli *cli, const struct identities *ids,
+                                      const json_t *list, struct pst_incoming *m,
+                                      struct pst_secret **ret_file_key)
+{
+    struct pst_grant_reading reading = {.chain = cli->self->chain,
+                                        .origin = cli->self->origin,
+                                        .header = &m->head.header,
+                                        .file = age_file(m),
+                                        .identities = ids->items,
+                                        .identity_count = ids->count};
+    enum pst_grant_flaw flaw = PST_GRANT_KIND;
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        struct pst_uuid granter;
+        int64_t at_ms = 0;
+        struct pst_bytes text =
+            pst_bytes((const uint8_t *)json_string_value(item), json_string_length(item));
+        flaw = pst_grant_open(text, &reading, ret_file_key, &granter, &at_ms);
+        if (flaw == PST_GRANT_OK) {
+            set_granter(cli, m, &granter, at_ms);
+            break;
+        }
+    }
+    return flaw;
+}
+
+static enum pst_err open_granted(struct pst_incoming *m, const struct pst_secret *file_key)
+{
+    struct pst_age_keys keys = {.file_key = file_key};
+    return pst_age_open_buf(&keys, age_file(m), &m->plain, NULL);
+}
+
+/*
+ * The file key out of a grant to one of these keys. PST_ERR_NO_KEY when there
+ * is none; a grant that is not right is a flaw, since somebody made it so.
+ */
+static enum pst_err open_by_grant(struct pst_cli *cli, const struct identities *ids,
+                                  struct pst_incoming *m, struct pst_secret **ret_file_key)
+{
+    PST_NET_ANSWER struct pst_net_answer answer = {0};
+    enum pst_err err = get(cli, &m->head.header.id, "/grants", NULL, &answer);
+    if (err == PST_OK)
+        err = pst_self_chain(cli, json_object_get(answer.json, "statements"));
+    if (err != PST_OK)
+        return err;
+    const json_t *list = json_object_get(answer.json, "grants");
+    bool damaged = json_integer_value(json_object_get(answer.json, "damaged")) > 0;
+    if (json_array_size(list) == 0 && !damaged)
+        return PST_ERR_NO_KEY;
+    enum pst_grant_flaw flaw = try_grants(cli, ids, list, m, ret_file_key);
+    if (flaw == PST_GRANT_FAILED)
+        return PST_ERR_NOMEM;
+    if (flaw == PST_GRANT_OK)
+        return open_granted(m, *ret_file_key);
+    set_flaw(m, PST_MESSAGE_STANZA, "It was given to you by a grant that is refused: %s.",
+             json_array_size(list) == 0 ? "it was changed where it is stored"
+                                        : pst_grant_flaw_text(flaw));
+    return PST_ERR_CRYPTO;
+}
+
 /* A key that is named and opens nothing is the sender's doing, and no PST_ERR_NO_KEY. */
 static enum pst_err open_it(struct pst_cli *cli, struct pst_incoming *m,
                             struct pst_secret **ret_file_key)
@@ -182,18 +243,49 @@ static enum pst_err open_it(struct pst_cli *cli, struct pst_incoming *m,
     }
     if (err == PST_ERR_NO_KEY && is_named(&ids, &m->head.header)) {
         set_flaw(m, PST_MESSAGE_STANZA, "It says that it is sealed to you, and is not.");
-        err = PST_ERR_CRYPTO;
+        return PST_ERR_CRYPTO;
     }
-    free_identities(&ids);
-    return err;
+    return err == PST_ERR_NO_KEY ? open_by_grant(cli, &ids, m, ret_file_key) : err;
 }
 
-/* Recipients in the order of the header's keys, by the answer of /keys. */
-static bool find_recipients(const struct pst_envelope_header *h, const json_t *list,
-                            struct pst_age_recipient *ret_recipients)
+/* The public key of an id, when the chain has it. */
+static bool chain_recipient(const struct pst_cli *cli, const struct pst_key_id *id,
+                            struct pst_age_recipient *ret_recipient)
+{
+    const struct pst_chain *chain = cli->self->chain;
+    const struct pst_record *record = pst_chain_statement_by_recipient(chain, id);
+    const uint8_t *key = NULL;
+    if (record != NULL)
+        key = pst_record_statement(record)->recipient_key;
+    else if ((record = pst_chain_roster_by_recipient(chain, id)) != NULL)
+        key = pst_record_roster(record)->recipient_key;
+    else if ((record = pst_chain_records_by_recipient(chain, id)) != NULL)
+        key = pst_record_records_key(record)->recipient_key;
+    if (key != NULL)
+        memcpy(ret_recipient->bytes, key, sizeof ret_recipient->bytes);
+    return key != NULL;
+}
+
+/* Does the chain know its sender and all its keys already? Then nothing is asked about them. */
+static bool knows_all(const struct pst_cli *cli, const struct pst_envelope_head *head)
+{
+    const struct pst_envelope_header *h = &head->header;
+    struct pst_age_recipient recipient;
+    if (cli->self->chain == NULL ||
+        pst_chain_statement_by_key(cli->self->chain, &head->signer, h->sent_ms) == NULL)
+        return false;
+    for (size_t i = 0; i < h->keys_count; i++)
+        if (!chain_recipient(cli, &h->keys[i], &recipient))
+            return false;
+    return true;
+}
+
+/* Recipients in the order of the header's keys, by the chain and the answer of /keys. */
+static bool find_recipients(const struct pst_cli *cli, const struct pst_envelope_header *h,
+                            const json_t *list, struct pst_age_recipient *ret_recipients)
 {
     for (size_t i = 0; i < h->keys_count; i++) {
-        bool found = false;
+        bool found = chain_recipient(cli, &h->keys[i], &ret_recipients[i]);
         size_t k;
         json_t *item;
         json_array_foreach(list, k, item)
@@ -216,11 +308,10 @@ static void check_stanzas(struct pst_cli *cli, struct pst_incoming *m, const jso
                           const struct pst_secret *file_key)
 {
     struct pst_age_recipient recipients[PST_ENVELOPE_KEYS_MAX];
-    struct pst_bytes all = pst_buf_bytes(&m->envelope);
-    struct pst_bytes file = pst_bytes(all.ptr + m->head.len, all.len - m->head.len);
+    struct pst_bytes file = age_file(m);
     struct pst_age_header header;
     const struct pst_envelope_header *h = &m->head.header;
-    if (!find_recipients(h, list, recipients)) {
+    if (!find_recipients(cli, h, list, recipients)) {
         set_flaw(m, PST_MESSAGE_STANZA, "It names keys that the server does not know.");
         return;
     }
@@ -266,8 +357,8 @@ static enum pst_err fetch_envelope(struct pst_cli *cli, const struct pst_uuid *i
     return PST_OK;
 }
 
-enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
-                               struct pst_incoming *m)
+enum pst_err pst_message_unseal(struct pst_cli *cli, const struct pst_uuid *id,
+                                struct pst_incoming *m, struct pst_secret **ret_file_key)
 {
     PST_NET_ANSWER struct pst_net_answer keys = {0};
     PST_SECRET struct pst_secret *file_key = NULL;
@@ -275,10 +366,11 @@ enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
     enum pst_err err = pst_self_ring(cli);
     if (err == PST_OK)
         err = fetch_envelope(cli, id, m);
-    if (err == PST_OK)
+    if (err == PST_OK && !knows_all(cli, &m->head)) {
         err = get(cli, id, "/keys", NULL, &keys);
-    if (err == PST_OK)
-        err = pst_self_chain(cli, json_object_get(keys.json, "statements"));
+        if (err == PST_OK)
+            err = pst_self_chain(cli, json_object_get(keys.json, "statements"));
+    }
     if (err != PST_OK)
         return err;
     check_sealed(m);
@@ -286,9 +378,7 @@ enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
     check_signature(cli, m);
     err = open_it(cli, m, &file_key);
     if (err == PST_ERR_NO_KEY)
-        return pst_cli_fail(cli, err,
-                            "None of your keys opens this message. It was sealed before you "
-                            "joined, or to earlier keys of yours; a member can grant it to you.");
+        return err;
     if (pst_err_class(err) == PST_ERR_CLASS_TEMPORARY)
         return pst_cli_fail(cli, err, "The message could not be opened: %s.", pst_err_text(err));
     if (err != PST_OK && m->flaw == PST_MESSAGE_GENUINE)
@@ -297,7 +387,24 @@ enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
         return PST_OK;
     check_stanzas(cli, m, json_object_get(keys.json, "keys"), file_key);
     check_inside(m);
+    if (m->flaw == PST_MESSAGE_GENUINE) {
+        *ret_file_key = file_key;
+        file_key = NULL;
+    }
     return PST_OK;
+}
+
+enum pst_err pst_message_fetch(struct pst_cli *cli, const struct pst_uuid *id,
+                               struct pst_incoming *m)
+{
+    PST_SECRET struct pst_secret *file_key = NULL;
+    enum pst_err err = pst_message_unseal(cli, id, m, &file_key);
+    if (err != PST_ERR_NO_KEY)
+        return err;
+    return pst_cli_fail(cli, err,
+                        "None of your keys opens this message. It was sealed before you joined, "
+                        "or to earlier keys of yours; a member can give it to you: postern keys "
+                        "grant.");
 }
 
 enum pst_err pst_message_acknowledge(struct pst_cli *cli, const struct pst_incoming *m)

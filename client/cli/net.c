@@ -22,6 +22,8 @@
 #define LIVE_BYTES_PER_S 1L
 /* Longer than a person would wait for one command. */
 #define RETRY_AFTER_MAX_S 30
+/* Requests are counted by the minute: the next one is less than this away. */
+#define RETRY_AFTER_BULK_MAX_S 60
 /* Date has whole seconds: a smaller difference tells nothing. */
 #define CLOCK_TOLERANCE_MS 2000
 #define PAGE_MAX 100
@@ -372,10 +374,11 @@ static const char *code_of(const struct pst_net_answer *answer)
 }
 
 /* Waits as the server asked; false when it did not ask, or for too long. */
-static bool wait_asked(const struct pst_net_answer *answer)
+static bool wait_asked(const struct pst_cli *cli, const struct pst_net_answer *answer)
 {
+    long max_s = cli->bulk ? RETRY_AFTER_BULK_MAX_S : RETRY_AFTER_MAX_S;
     if ((answer->status != 429 && answer->status != 503) || answer->retry_after_s < 0 ||
-        answer->retry_after_s > RETRY_AFTER_MAX_S)
+        answer->retry_after_s > max_s)
         return false;
     struct timespec wait = {.tv_sec = (time_t)answer->retry_after_s};
     (void)nanosleep(&wait, NULL);
@@ -388,7 +391,7 @@ enum pst_err pst_net_send(struct pst_cli *cli, const struct pst_net_request *req
     enum pst_err err = net_open(cli);
     if (err == PST_OK)
         err = exchange(cli, request, ret_answer);
-    if (err == PST_OK && wait_asked(ret_answer))
+    if (err == PST_OK && wait_asked(cli, ret_answer))
         err = exchange(cli, request, ret_answer);
     if (err == PST_OK && ret_answer->status == 401 && !request->quiet &&
         strcmp(code_of(ret_answer), "step-up-required") == 0) {

@@ -20,6 +20,8 @@ void pst_self_free(struct pst_self **self)
     pst_keyring_free(&(*self)->ring);
     pst_signer_free(&(*self)->signer);
     pst_chain_free(&(*self)->chain);
+    for (size_t i = 0; i < (*self)->team_identities_count; i++)
+        pst_secret_free(&(*self)->team_identities[i]);
     free(*self);
     *self = NULL;
 }

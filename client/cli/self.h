@@ -15,6 +15,9 @@
 #include "postern/kdf.h"
 #include "postern/keyring.h"
 
+/* Every identity that one's teams ever had, as far as one was given it. */
+#define PST_SELF_TEAM_KEYS_MAX 192
+
 struct pst_self {
     json_t *me; /* GET /v1/me */
     struct pst_uuid person;
@@ -27,6 +30,10 @@ struct pst_self {
     bool ring_changed;
     struct pst_signer *signer; /* newest signing key */
     struct pst_chain *chain;   /* NULL until pst_self_chain */
+    /* Identities of one's teams, fetched once (team.h); owned. */
+    struct pst_secret *team_identities[PST_SELF_TEAM_KEYS_MAX];
+    size_t team_identities_count;
+    bool has_team_identities;
 };
 
 /* Who is signed in; says so when nobody is. */

@@ -91,6 +91,27 @@ enum pst_err pst_team_identities(struct pst_cli *cli, const struct pst_uuid *tea
     return PST_OK;
 }
 
+enum pst_err pst_team_identities_all(struct pst_cli *cli)
+{
+    struct pst_self *self = cli->self;
+    size_t i;
+    json_t *team;
+    if (self->has_team_identities)
+        return PST_OK;
+    json_array_foreach(json_object_get(self->me, "teams"), i, team)
+    {
+        struct pst_uuid id;
+        if (pst_wire_get_uuid(team, "id", &id) != PST_OK)
+            return pst_wire_unexpected(cli, "teams");
+        enum pst_err err = pst_team_identities(
+            cli, &id, self->team_identities, PST_SELF_TEAM_KEYS_MAX, &self->team_identities_count);
+        if (err != PST_OK)
+            return err;
+    }
+    self->has_team_identities = true;
+    return PST_OK;
+}
+
 static bool has_id(const struct pst_secret *identity, const struct pst_key_id *key)
 {
     struct pst_age_recipient recipient;

@@ -25,4 +25,7 @@ PST_MUST_CHECK enum pst_err pst_team_identities(struct pst_cli *cli, const struc
                                                 struct pst_secret **items, size_t max,
                                                 size_t *count);
 
+/* The identities of all one's teams into cli->self, once a call. */
+PST_MUST_CHECK enum pst_err pst_team_identities_all(struct pst_cli *cli);
+
 #endif
