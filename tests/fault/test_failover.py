@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -17,6 +18,8 @@ from e2e.practice_pg import TwoGatewaysTest  # noqa: E402
 from fault.load import Disturber, Load, check_in_order, check_rows  # noqa: E402
 
 MESSAGES = 600
+# Long enough that an answer would have come many times over.
+ALONE_S = 3
 LIMITS = "limits: { messages-per-minute = 1000000; };\n"
 
 
@@ -67,17 +70,31 @@ class Failover(TwoGatewaysTest):
         self.under_load(self.restart, 4, (0.3, 1.5))
         check_rows(self, self.cluster)
 
+    def test_2_without_its_replica_nothing_is_answered(self):
+        """What would be lost with the primary is not accepted; reading goes on."""
+        load = Load(self, self.forger, self.gateways)
+        before = len(load.listed())
+        content, = load.messages(1)
+        self.replica.kill()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(load.until_answered, (0, content))
+            time.sleep(ALONE_S)
+            self.assertFalse(answer.done(), "answered without a replica")
+            self.assertEqual(len(load.listed()), before)
+            self.replica.start()
+            load.check(before, [answer.result()])
+
     def take_over(self, *_):
         self.cluster.kill()
         self.replica.promote()
         return "primary killed, replica promoted"
 
-    def test_2_the_replica_takes_over_under_load(self):
+    def test_3_the_replica_takes_over_under_load(self):
         self.under_load(self.take_over, 1, (1.0, 2.0))
         self.assertIsNone(self.cluster.process, "the primary stays down")
         check_rows(self, self.replica)
 
-    def test_3_afterwards_all_is_in_order(self):
+    def test_4_afterwards_all_is_in_order(self):
         check_in_order(self, self.gateways)
         sent = self.carol.at(self.two).json("send", "--to", self.ben.id, "--team",
                                             self.practice.team, text="Still here.\n")
