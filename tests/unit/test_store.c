@@ -512,6 +512,7 @@ static off_t log_bytes(const struct store_fixture *fixture)
 /* Under load, with readers coming and going, and never quiet for a moment. */
 START_TEST(the_log_begins_again_while_there_is_work)
 {
+    STORE_FIXTURE_SQLITE_ALONE("PostgreSQL's log is its server's");
     struct store_fixture fixture;
     struct pst_uuid nobody = {{0}};
     store_fixture_open(&fixture, PST_STORE_WEB);
@@ -557,6 +558,7 @@ static int64_t parts_staged(const struct store_fixture *fixture)
 /* Killed while the log is being brought into the file and goes on growing. */
 START_TEST(what_was_reported_done_survives_a_kill_during_a_checkpoint)
 {
+    STORE_FIXTURE_SQLITE_ALONE("PostgreSQL's log is its server's; tests/fault/ kills that");
     for (int64_t round = 0; round < 6; round++) {
         struct store_fixture fixture;
         int ends[2], status = 0;
