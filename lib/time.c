@@ -26,6 +26,20 @@ int64_t pst_clock_now(const struct pst_clock *clock)
     return clock->now_ms(clock->ctx);
 }
 
+int64_t pst_monotonic_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PST_SECOND_MS + now.tv_nsec / 1000000;
+}
+
+void pst_pause_ms(int64_t ms)
+{
+    const struct timespec step = {.tv_sec = (time_t)(ms / PST_SECOND_MS),
+                                  .tv_nsec = (long)(ms % PST_SECOND_MS) * 1000000};
+    (void)nanosleep(&step, NULL);
+}
+
 bool pst_year_is_leap(int year)
 {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;

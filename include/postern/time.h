@@ -3,7 +3,8 @@
  * on the wire YYYY-MM-DDTHH:MM:SS.mmmZ and nothing else (RFC 3339, UTC).
  * Dates: struct pst_date, proleptic Gregorian, YYYY-MM-DD.
  *
- * libpostern reads no clock but the one it is passed (struct pst_clock).
+ * libpostern reads no clock but the one it is passed (struct pst_clock); the
+ * monotonic one here is for programs.
  * Any thread; nothing allocates.
  */
 #ifndef POSTERN_TIME_H
@@ -42,6 +43,11 @@ const struct pst_clock *pst_clock_system(void);
 
 /* clock->now_ms, for short. clock NULL: the system's. */
 int64_t pst_clock_now(const struct pst_clock *clock);
+
+/* For deadlines: milliseconds since some moment, which nobody sets. */
+int64_t pst_monotonic_ms(void);
+/* Let so much time pass; a signal may end it early. */
+void pst_pause_ms(int64_t ms);
 
 /*
  * Exactly 24 characters; month, day, hour, minute and second in range, no leap

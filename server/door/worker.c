@@ -8,9 +8,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "postern/time.h"
 #include "server/log/log.h"
 
 #define EVENTS_A_ROUND 128
@@ -26,13 +26,6 @@
 
 /* While stopping: how often quiet connections are looked for. */
 #define RETIRE_MS 100
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int64_t deadline_ms(const struct pst_door_worker *worker, unsigned deadline)
 {
@@ -291,7 +284,7 @@ static void *worker_main(void *arg)
     struct epoll_event events[EVENTS_A_ROUND];
     while (worker->drain_until_ms == 0 || worker->count > 0) {
         int count = epoll_wait(worker->epoll, events, EVENTS_A_ROUND, timeout_ms(worker));
-        worker->now_ms = clock_ms();
+        worker->now_ms = pst_monotonic_ms();
         for (int i = 0; i < count; i++)
             take_event(worker, &events[i]);
         run_queue(worker);
@@ -325,8 +318,8 @@ static enum pst_err open_epoll(struct pst_door_worker *worker)
 enum pst_err pst_door_worker_start(struct pst_door_worker *worker, struct pst_door_shared *shared,
                                    const struct pst_door_settings *settings, SSL_CTX *context)
 {
-    *worker =
-        (struct pst_door_worker){.shared = shared, .settings = *settings, .now_ms = clock_ms()};
+    *worker = (struct pst_door_worker){
+        .shared = shared, .settings = *settings, .now_ms = pst_monotonic_ms()};
     (void)pthread_mutex_init(&worker->lock, NULL);
     (void)SSL_CTX_up_ref(context);
     worker->context = context;

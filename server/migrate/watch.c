@@ -2,10 +2,10 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "postern/progress.h"
+#include "postern/time.h"
 
 /* A bar that moves smoothly; lines that do not fill a log. */
 #define BAR_EVERY_MS 100
@@ -19,13 +19,6 @@ static void interrupt(int signal)
 {
     (void)signal;
     interrupted = 1;
-}
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void pst_migrate_watch_begin(struct pst_migrate_watch *watch, bool silent)
@@ -81,7 +74,7 @@ static void show(struct pst_migrate_watch *watch, const struct pst_copy_progress
 bool pst_migrate_watch_step(const struct pst_copy_progress *progress, void *ctx)
 {
     struct pst_migrate_watch *watch = ctx;
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = pst_monotonic_ms();
     phase_begin(watch, progress, now_ms);
     if (!watch->silent)
         show(watch, progress, now_ms);

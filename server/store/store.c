@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "postern/time.h"
 #include "server/store/copy.h"
 #include "server/store/migrate.h"
 #include "server/store/target.h"
@@ -166,19 +166,6 @@ static bool read_once(struct pst_store *store, struct pst_connection *reader, un
     return r != PST_OK && store->engine->fate(reader) != PST_FATE_FAILED;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void pause_ms(int64_t ms)
-{
-    const struct timespec step = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&step, NULL);
-}
-
 /* A connection that is fit for a read; takes one where there is none yet. */
 static enum pst_err reader_ready(struct pst_store *store, struct pst_connection **reader)
 {
@@ -199,10 +186,10 @@ static enum pst_err read_with(struct pst_store *store, unsigned flags, pst_store
         if (!again)
             break;
         if (deadline_ms == 0)
-            deadline_ms = monotonic_ms() + READ_RETRY_MS;
-        if (monotonic_ms() >= deadline_ms)
+            deadline_ms = pst_monotonic_ms() + READ_RETRY_MS;
+        if (pst_monotonic_ms() >= deadline_ms)
             break;
-        pause_ms(step_ms < READ_STEP_MAX_MS ? step_ms : READ_STEP_MAX_MS);
+        pst_pause_ms(step_ms < READ_STEP_MAX_MS ? step_ms : READ_STEP_MAX_MS);
     }
     if (reader != NULL)
         reader_put(store, reader);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "postern/time.h"
+
 /* Quiet time after which housekeeping cannot be in anybody's way. */
 #define IDLE_MS 50
 /*
@@ -40,19 +42,6 @@ enum ending {
     ENDING_AGAIN,   /* nothing was written, through nobody's fault */
     ENDING_UNKNOWN, /* nobody knows yet whether it was committed */
 };
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void sleep_ms(int64_t ms)
-{
-    const struct timespec step = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&step, NULL);
-}
 
 /* ---- one transaction ------------------------------------------------------- */
 
@@ -179,9 +168,9 @@ static enum ending recover(struct pst_writer *writer, enum ending ending, int64_
         enum pst_err r = writer->engine->recover(writer->connection, &committed);
         if (r == PST_OK)
             return committed ? ENDING_SETTLED : ENDING_AGAIN;
-        if (monotonic_ms() >= deadline_ms)
+        if (pst_monotonic_ms() >= deadline_ms)
             return ending;
-        sleep_ms(step_ms);
+        pst_pause_ms(step_ms);
         step_ms = step_ms * 2 < RETRY_STEP_MAX_MS ? step_ms * 2 : RETRY_STEP_MAX_MS;
     }
 }
@@ -200,12 +189,12 @@ static void run_alone(struct pst_writer *writer, struct pst_store_job *job)
             ending = recover(writer, ending, deadline_ms);
         if (ending == ENDING_SETTLED || ending == ENDING_UNDONE)
             return;
-        if (monotonic_ms() >= deadline_ms) {
+        if (pst_monotonic_ms() >= deadline_ms) {
             job->result = ending == ENDING_UNKNOWN ? PST_ERR_STORE : PST_ERR_BUSY;
             return;
         }
         /* Whoever it met is given time to end: else they meet again. */
-        sleep_ms(step_ms);
+        pst_pause_ms(step_ms);
         step_ms = step_ms * 2 < RETRY_STEP_MAX_MS ? step_ms * 2 : RETRY_STEP_MAX_MS;
     }
 }
@@ -381,7 +370,7 @@ enum pst_err pst_writer_submit(struct pst_writer *writer, struct pst_store_job *
     enum pst_err r = PST_ERR_BUSY;
     job->next = NULL;
     job->result = PST_ERR_INTERNAL;
-    job->submitted_ms = monotonic_ms();
+    job->submitted_ms = pst_monotonic_ms();
     pthread_mutex_lock(&writer->lock);
     if (writer->waiting < PST_STORE_QUEUE_MAX && !writer->ending) {
         *writer->last = job;

@@ -11,9 +11,9 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "postern/time.h"
 #include "server/config/config.h"
 #include "server/log/log.h"
 #include "server/role/control.h"
@@ -45,13 +45,6 @@ struct supervisor {
     int status;
     int64_t notified_ms;
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static size_t door_fds(const struct supervisor *all, struct pst_child_fd *fds)
 {
@@ -270,7 +263,7 @@ static void serve(struct supervisor *all)
             if (all->children[i].control >= 0)
                 fds[count++] = (struct pollfd){.fd = all->children[i].control, .events = POLLIN};
         (void)poll(fds, count, TICK_MS);
-        int64_t now_ms = clock_ms();
+        int64_t now_ms = pst_monotonic_ms();
         take_signals(all);
         look_after(all, now_ms);
         reap(all, now_ms);

@@ -255,13 +255,6 @@ enum pst_err pst_feed_open(struct pst_feed *feed, const struct pst_uuid *person,
 
 /* ---- the looking thread --------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PST_SECOND_MS + now.tv_nsec / 1000000;
-}
-
 static void wait_until(struct pst_feed *feed, int64_t at_ms)
 {
     struct timespec at = {.tv_sec = (time_t)(at_ms / PST_SECOND_MS),
@@ -318,7 +311,7 @@ static void beat(struct pst_feed *feed, int64_t now_ms)
  */
 static int64_t turn(struct pst_feed *feed, int64_t *ret_soonest_ms)
 {
-    int64_t began_ms = monotonic_ms();
+    int64_t began_ms = pst_monotonic_ms();
     atomic_store(&feed->woken, false);
     if (began_ms - feed->reaped_at_ms >= LOOK_MS) {
         feed->reaped_at_ms = began_ms;
@@ -331,7 +324,7 @@ static int64_t turn(struct pst_feed *feed, int64_t *ret_soonest_ms)
     (void)pthread_mutex_lock(&feed->lock);
     if (r == PST_OK)
         beat(feed, pst_clock_now(NULL));
-    int64_t ended_ms = monotonic_ms();
+    int64_t ended_ms = pst_monotonic_ms();
     int64_t rest_ms = (ended_ms - began_ms) * REST_FACTOR;
     rest_ms = rest_ms < LOOK_SOON_MS ? LOOK_SOON_MS : rest_ms;
     rest_ms = rest_ms > REST_MAX_MS ? REST_MAX_MS : rest_ms;
@@ -350,7 +343,7 @@ static void *feed_main(void *ctx)
         if (atomic_load(&feed->count) == 0) {
             pst_feed_look_forget(feed);
             (void)pthread_cond_wait(&feed->changed, &feed->lock);
-        } else if (monotonic_ms() < at_ms) {
+        } else if (pst_monotonic_ms() < at_ms) {
             wait_until(feed, at_ms);
         } else {
             due_ms = turn(feed, &soonest_ms);

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "postern/time.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/target.h"
 
@@ -21,17 +21,10 @@
 /* Web, courier and keeper run as users of their own in one group. */
 #define FILE_MODE 0660
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_busy(void *ctx, int count)
 {
     struct pst_connection *connection = ctx;
-    int64_t now_ms = monotonic_ms();
+    int64_t now_ms = pst_monotonic_ms();
     if (count == 0)
         connection->wait_began_ms = now_ms;
     if (now_ms - connection->wait_began_ms > BUSY_BOUND_MS)
