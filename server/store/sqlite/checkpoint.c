@@ -21,6 +21,9 @@
 #define PAGES_REST 512
 /* Passes after which the writer copies the rest however much it is: the log must end. */
 #define PASSES_MAX 4
+/* Pages in the log at which the writer waits for the thread, should a slow disk keep it (32 MiB).
+ */
+#define PAGES_MAX 8192
 
 struct sqlite_checkpointer {
     struct pst_connection *connection; /* the thread's alone */
@@ -149,8 +152,11 @@ static void go_on(struct pst_connection *connection)
 {
     struct sqlite_checkpointer *checkpointer = connection->checkpointer;
     int copied = 0;
-    if (!at_rest(checkpointer, &copied))
+    if (!at_rest(checkpointer, &copied)) {
+        if (connection->wal_pages >= PAGES_MAX)
+            (void)pst_sqlite_checkpoint(connection, /* least_pages= */ 0);
         return;
+    }
     if (copied <= connection->wal_pages)
         connection->wal_copied = copied;
     if (connection->wal_pages - connection->wal_copied > PAGES_REST &&
