@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from demo import exchange, founding, refusals  # noqa: E402  (after the path is set)
+from demo import exchange, founding, recovery, refusals  # noqa: E402  (after the path is set)
 from e2e.cast import Practice  # noqa: E402
 from e2e.harness import Gateway, TOP, free_port, reachable  # noqa: E402
 from e2e.postgres import Cluster  # noqa: E402
@@ -171,6 +171,7 @@ def main():
             on_postgresql(practice, cluster, args.port + 1 if args.port else free_port())
         founding.play(play, practice)
         exchange.play(play, practice)
+        recovery.play(play, practice)
         refusals.play(play, practice)
         path = describe(practice)
         play.summary()
