@@ -114,37 +114,37 @@ struct raw {
 #define WORD(field) PST_JSON_TEXT, 0, AT(field), PST_EVENT_CODE_MAX_BYTES
 #define ID(field) PST_JSON_UUID, 0, AT(field), 0
 
-/* One member, and the bit of `has` it stands under; 0: it is always there. */
+/* Sorted by name: so they are written. The bit of `has` a member stands under; 0: always there. */
 static const struct {
     struct pst_json_member member;
     uint32_t has;
 } table[] = {
-    {{"v", PST_JSON_INT, MUST, AT(version), 0}, 0},
-    {{"id", PST_JSON_UUID7, MUST, AT(id), 0}, 0},
-    {{"at", PST_JSON_TIME, MUST, AT(at_ms), 0}, 0},
-    {{"salt", PST_JSON_BIN16, MUST, AT(salt), 0}, 0},
-    {{"kind", PST_JSON_TEXT, MUST, AT(kind), PST_EVENT_CODE_MAX_BYTES}, 0},
     {{"actor", ID(actor)}, PST_EVENT_HAS_ACTOR},
-    {{"role", WORD(role)}, PST_EVENT_HAS_ROLE},
-    {{"patient", ID(patient)}, PST_EVENT_HAS_PATIENT},
-    {{"thread", ID(thread)}, PST_EVENT_HAS_THREAD},
-    {{"message", ID(message)}, PST_EVENT_HAS_MESSAGE},
-    {{"record", PST_JSON_BIN32, 0, AT(record), 0}, PST_EVENT_HAS_RECORD},
-    {{"direction", WORD(direction)}, PST_EVENT_HAS_DIRECTION},
-    {{"channel", WORD(channel)}, PST_EVENT_HAS_CHANNEL},
-    {{"from", ID(from)}, PST_EVENT_HAS_FROM},
-    {{"to", PST_JSON_ARRAY, 0, AT(to), PST_EVENT_TO_MAX}, PST_EVENT_HAS_TO},
-    {{"category", WORD(category)}, PST_EVENT_HAS_CATEGORY},
+    {{"address", PST_JSON_BIN16, 0, AT(address), 0}, PST_EVENT_HAS_ADDRESS},
+    {{"at", PST_JSON_TIME, MUST, AT(at_ms), 0}, 0},
     {{"attachments", PST_JSON_INT, 0, AT(attachments), 0}, PST_EVENT_HAS_ATTACHMENTS},
-    {{"images", PST_JSON_INT, 0, AT(images), 0}, PST_EVENT_HAS_ATTACHMENTS},
-    {{"size", PST_JSON_INT, 0, AT(size), 0}, PST_EVENT_HAS_SIZE},
-    {{"sha256", PST_JSON_BIN32, 0, AT(sha256), 0}, PST_EVENT_HAS_SHA256},
+    {{"basis", WORD(basis)}, PST_EVENT_HAS_BASIS},
+    {{"category", WORD(category)}, PST_EVENT_HAS_CATEGORY},
+    {{"channel", WORD(channel)}, PST_EVENT_HAS_CHANNEL},
     {{"code", WORD(code)}, PST_EVENT_HAS_CODE},
     {{"consent", PST_JSON_OBJECT, 0, AT(consent), 0}, PST_EVENT_HAS_CONSENT},
-    {{"basis", WORD(basis)}, PST_EVENT_HAS_BASIS},
-    {{"address", PST_JSON_BIN16, 0, AT(address), 0}, PST_EVENT_HAS_ADDRESS},
-    {{"minute", PST_JSON_TIME, 0, AT(minute_ms), 0}, PST_EVENT_HAS_MINUTE},
     {{"count", PST_JSON_INT, 0, AT(count), 0}, PST_EVENT_HAS_COUNT},
+    {{"direction", WORD(direction)}, PST_EVENT_HAS_DIRECTION},
+    {{"from", ID(from)}, PST_EVENT_HAS_FROM},
+    {{"id", PST_JSON_UUID7, MUST, AT(id), 0}, 0},
+    {{"images", PST_JSON_INT, 0, AT(images), 0}, PST_EVENT_HAS_ATTACHMENTS},
+    {{"kind", PST_JSON_TEXT, MUST, AT(kind), PST_EVENT_CODE_MAX_BYTES}, 0},
+    {{"message", ID(message)}, PST_EVENT_HAS_MESSAGE},
+    {{"minute", PST_JSON_TIME, 0, AT(minute_ms), 0}, PST_EVENT_HAS_MINUTE},
+    {{"patient", ID(patient)}, PST_EVENT_HAS_PATIENT},
+    {{"record", PST_JSON_BIN32, 0, AT(record), 0}, PST_EVENT_HAS_RECORD},
+    {{"role", WORD(role)}, PST_EVENT_HAS_ROLE},
+    {{"salt", PST_JSON_BIN16, MUST, AT(salt), 0}, 0},
+    {{"sha256", PST_JSON_BIN32, 0, AT(sha256), 0}, PST_EVENT_HAS_SHA256},
+    {{"size", PST_JSON_INT, 0, AT(size), 0}, PST_EVENT_HAS_SIZE},
+    {{"thread", ID(thread)}, PST_EVENT_HAS_THREAD},
+    {{"to", PST_JSON_ARRAY, 0, AT(to), PST_EVENT_TO_MAX}, PST_EVENT_HAS_TO},
+    {{"v", PST_JSON_INT, MUST, AT(version), 0}, 0},
 };
 #define MEMBERS (sizeof table / sizeof table[0])
 
@@ -196,29 +196,39 @@ static bool is_complete(const struct pst_event *event)
     return (event->has & need) == need;
 }
 
-static enum pst_err encode_to(const struct pst_event *event, json_t **ret_array)
+static enum pst_err write_party(const struct pst_event_party *party, struct pst_buf *out)
 {
-    PST_JSON json_t *array = json_array();
-    if (array == NULL)
-        return PST_ERR_NOMEM;
-    if (event->to_count > PST_EVENT_TO_MAX)
-        return PST_ERR_INVALID;
-    for (size_t i = 0; i < event->to_count; i++) {
-        const struct pst_event_party *party = &event->to[i];
-        json_t *item = NULL;
-        struct raw_party raw = {
-            .role = party->role == 0 ? ROLE_OF_TEAM : pst_role_name((enum pst_role)party->role),
-            .id = party->id,
-        };
-        enum pst_err r = pst_json_encode(&raw, party_members, 2, 3, &item);
-        if (r != PST_OK)
-            return r;
-        if (json_array_append_new(array, item) != 0)
-            return PST_ERR_NOMEM;
+    const struct raw_party raw = {
+        .role = party->role == 0 ? ROLE_OF_TEAM : pst_role_name((enum pst_role)party->role),
+        .id = party->id,
+    };
+    return pst_json_direct_write(
+        &(struct pst_json_direct){.from = &raw, .members = party_members, .count = 2, .present = 3},
+        out);
+}
+
+static enum pst_err write_to(const struct pst_event *event, struct pst_buf *out)
+{
+    enum pst_err r = pst_buf_append_byte(out, '[');
+    for (size_t i = 0; r == PST_OK && i < event->to_count; i++) {
+        if (i > 0)
+            r = pst_buf_append_byte(out, ',');
+        if (r == PST_OK)
+            r = write_party(&event->to[i], out);
     }
-    *ret_array = array;
-    array = NULL;
-    return PST_OK;
+    return r == PST_OK ? pst_buf_append_byte(out, ']') : r;
+}
+
+/* The two members that are not plain values. */
+static enum pst_err write_nested(const void *ctx, const struct pst_json_member *member,
+                                 struct pst_buf *out)
+{
+    if (member->type == PST_JSON_ARRAY)
+        return write_to(ctx, out);
+    return pst_json_direct_write(
+        &(struct pst_json_direct){
+            .from = ctx, .members = consent_members, .count = 2, .present = 3},
+        out);
 }
 
 static enum pst_err decode_to(const json_t *array, struct pst_event *event)
@@ -283,37 +293,34 @@ static uint64_t present_of(uint32_t has)
     return present;
 }
 
-static enum pst_err write_line(const struct raw *raw, uint32_t has, struct pst_buf *out)
+static enum pst_err write_line(const struct pst_event *event, struct pst_buf *out)
 {
     struct pst_json_member members[MEMBERS];
-    PST_JSON json_t *json = NULL;
+    struct raw raw;
     PST_BUF struct pst_buf line = {.max = PST_EVENT_MAX_BYTES};
     copy_members(members);
-    enum pst_err r = pst_json_encode(raw, members, MEMBERS, present_of(has), &json);
-    if (r == PST_OK)
-        r = pst_json_write_canonical(json, &line);
+    to_raw(event, &raw);
+    enum pst_err r =
+        pst_json_direct_write(&(struct pst_json_direct){.from = &raw,
+                                                        .members = members,
+                                                        .count = MEMBERS,
+                                                        .present = present_of(event->has),
+                                                        .nested = write_nested,
+                                                        .ctx = event},
+                              &line);
     return r == PST_OK ? pst_buf_append_bytes(out, pst_buf_bytes(&line)) : r;
 }
 
 enum pst_err pst_event_write(const struct pst_event *event, struct pst_buf *out)
 {
-    struct raw raw;
-    PST_JSON json_t *to = NULL;
-    PST_JSON json_t *consent = NULL;
-    enum pst_err r = PST_OK;
-    to_raw(event, &raw);
     if (!is_complete(event) || !pst_uuid_is_v7(&event->id))
         return PST_ERR_INVALID;
     if ((event->has & PST_EVENT_HAS_CODE) != 0 &&
         (memchr(event->code, 0, sizeof event->code) == NULL || !is_code(event->code)))
         return PST_ERR_INVALID;
-    if ((event->has & PST_EVENT_HAS_TO) != 0)
-        r = encode_to(event, &to);
-    if (r == PST_OK && (event->has & PST_EVENT_HAS_CONSENT) != 0)
-        r = pst_json_encode(event, consent_members, 2, 3, &consent);
-    raw.to = to;
-    raw.consent = consent;
-    return r == PST_OK ? write_line(&raw, event->has, out) : r;
+    if ((event->has & PST_EVENT_HAS_TO) != 0 && event->to_count > PST_EVENT_TO_MAX)
+        return PST_ERR_INVALID;
+    return write_line(event, out);
 }
 
 /* Words of closed lists; those that are not there stay zero. */

@@ -5,6 +5,7 @@
 #include <unistr.h>
 
 #include "json_alloc.h"
+#include "json_text.h"
 #include "postern/base64.h"
 #include "postern/cleanup.h"
 #include "postern/time.h"
@@ -125,7 +126,7 @@ static enum pst_err write_escape(uint8_t c, struct pst_buf *out)
     return pst_buf_printf(out, "\\u%04x", c);
 }
 
-static enum pst_err write_string(const char *text, size_t len, struct pst_buf *out)
+enum pst_err pst_json_string_write(const char *text, size_t len, struct pst_buf *out)
 {
     size_t plain = 0;
     enum pst_err r = pst_buf_append_byte(out, '"');
@@ -167,7 +168,7 @@ static enum pst_err write_members(const json_t *object, const char **names, size
         if (i > 0)
             r = pst_buf_append_byte(out, ',');
         if (r == PST_OK)
-            r = write_string(names[i], strlen(names[i]), out);
+            r = pst_json_string_write(names[i], strlen(names[i]), out);
         if (r == PST_OK)
             r = pst_buf_append_byte(out, ':');
         if (r == PST_OK)
@@ -226,7 +227,7 @@ static enum pst_err write_value(const json_t *json, size_t depth, struct pst_buf
     case JSON_ARRAY:
         return write_array(json, depth, out);
     case JSON_STRING:
-        return write_string(json_string_value(json), json_string_length(json), out);
+        return pst_json_string_write(json_string_value(json), json_string_length(json), out);
     case JSON_INTEGER:
         return int_in_range(json) ? pst_buf_printf(out, "%lld", json_integer_value(json))
                                   : PST_ERR_INVALID;

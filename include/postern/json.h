@@ -118,6 +118,28 @@ PST_MUST_CHECK enum pst_err pst_json_decode(const json_t *json,
 PST_MUST_CHECK enum pst_err pst_json_encode(const void *from, const struct pst_json_member *members,
                                             size_t count, uint64_t present, json_t **ret_json);
 
+/* What pst_json_direct_write writes: as pst_json_encode, and the members sorted bytewise by name.
+ */
+struct pst_json_direct {
+    const void *from;
+    const struct pst_json_member *members;
+    size_t count;
+    uint64_t present;
+    /* Appends the canonical value of an array or object; may be NULL where there is none. */
+    enum pst_err (*nested)(const void *ctx, const struct pst_json_member *member,
+                           struct pst_buf *out);
+    const void *ctx;
+};
+
+/*
+ * Append the canonical text of the object that pst_json_encode would make,
+ * without making it. PST_ERR_INVALID as there and as pst_json_write_canonical
+ * says; PST_ERR_INTERNAL: the table is not sorted; PST_ERR_TOO_LONG;
+ * PST_ERR_NOMEM. On failure *out is as before.
+ */
+PST_MUST_CHECK enum pst_err pst_json_direct_write(const struct pst_json_direct *of,
+                                                  struct pst_buf *out);
+
 /* Is there a member called name in it, given the bits of pst_json_decode? */
 #define PST_JSON_HAS(present, index) (((present) >> (index)) & 1U)
 

@@ -131,15 +131,15 @@ struct sample {
 };
 
 static const struct pst_json_member sample_members[] = {
-    {"name", PST_JSON_TEXT, PST_JSON_REQUIRED, offsetof(struct sample, name), 8},
-    {"count", PST_JSON_INT, 0, offsetof(struct sample, count), 0},
-    {"open", PST_JSON_BOOL, 0, offsetof(struct sample, open), 0},
-    {"id", PST_JSON_UUID7, 0, offsetof(struct sample, id), 0},
     {"at", PST_JSON_TIME, 0, offsetof(struct sample, at_ms), 0},
-    {"key", PST_JSON_BIN16, 0, offsetof(struct sample, key), 0},
+    {"count", PST_JSON_INT, 0, offsetof(struct sample, count), 0},
     {"hash", PST_JSON_BIN32, 0, offsetof(struct sample, hash), 0},
+    {"id", PST_JSON_UUID7, 0, offsetof(struct sample, id), 0},
     {"items", PST_JSON_ARRAY, 0, offsetof(struct sample, items), 2},
+    {"key", PST_JSON_BIN16, 0, offsetof(struct sample, key), 0},
     {"more", PST_JSON_OBJECT, 0, offsetof(struct sample, more), 0},
+    {"name", PST_JSON_TEXT, PST_JSON_REQUIRED, offsetof(struct sample, name), 8},
+    {"open", PST_JSON_BOOL, 0, offsetof(struct sample, open), 0},
 };
 #define SAMPLE_MEMBERS (sizeof sample_members / sizeof sample_members[0])
 
@@ -211,6 +211,74 @@ START_TEST(what_is_encoded_decodes_to_the_same)
 }
 END_TEST
 
+static enum pst_err nested(const void *ctx, const struct pst_json_member *member,
+                           struct pst_buf *out)
+{
+    const struct sample *sample = ctx;
+    return pst_json_write_canonical(member->type == PST_JSON_ARRAY ? sample->items : sample->more,
+                                    out);
+}
+
+static enum pst_err write_direct(const struct sample *sample, uint64_t present, struct pst_buf *out)
+{
+    return pst_json_direct_write(&(struct pst_json_direct){.from = sample,
+                                                           .members = sample_members,
+                                                           .count = SAMPLE_MEMBERS,
+                                                           .present = present,
+                                                           .nested = nested,
+                                                           .ctx = sample},
+                                 out);
+}
+
+/* Every subset of the members, with values at their edges, both ways. */
+START_TEST(what_is_written_directly_is_what_the_tree_writes)
+{
+    static const char *const names[] = {"", "Ada", "\"\\\b\t\n\f\r\x01\x1f", "\xc3\xa9\x7f"};
+    static const int64_t counts[] = {0, 9, 10, PST_JSON_INT_MAX};
+    struct sample sample = {.items = json_pack("[i,s]", 1, "x"), .more = json_pack("{}")};
+    memset(sample.key, 0xff, sizeof sample.key);
+    for (uint64_t present = 0; present < 1U << SAMPLE_MEMBERS; present++) {
+        PST_JSON json_t *tree = NULL;
+        PST_BUF struct pst_buf want = {.max = 4096};
+        PST_BUF struct pst_buf out = {.max = 4096};
+        sample.name = names[present % 4];
+        sample.count = counts[present / 4 % 4];
+        sample.open = present % 3 == 0;
+        sample.at_ms = (int64_t)present * 12345678901;
+        ck_assert_int_eq(pst_json_encode(&sample, sample_members, SAMPLE_MEMBERS, present, &tree),
+                         PST_OK);
+        ck_assert_int_eq(pst_json_write_canonical(tree, &want), PST_OK);
+        ck_assert_int_eq(write_direct(&sample, present, &out), PST_OK);
+        ck_assert_str_eq(pst_buf_str(&out), pst_buf_str(&want));
+    }
+    json_decref(sample.items);
+    json_decref(sample.more);
+}
+END_TEST
+
+START_TEST(what_cannot_be_canonical_is_not_written_directly)
+{
+    enum { AT, COUNT, NAME = 7 };
+    struct sample cases[] = {{.count = -1},  {.count = PST_JSON_INT_MAX + 1},
+                             {.name = NULL}, {.name = "\xff"},
+                             {.at_ms = -1},  {.at_ms = INT64_MAX}};
+    static const int members[] = {COUNT, COUNT, NAME, NAME, AT, AT};
+    PST_BUF struct pst_buf out = {.max = 32};
+    struct pst_json_member unsorted[2] = {sample_members[COUNT], sample_members[AT]};
+    ck_assert_str_eq(sample_members[NAME].name, "name");
+    ck_assert_int_eq(pst_buf_append_str(&out, "before"), PST_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        ck_assert_msg(write_direct(&cases[i], UINT64_C(1) << members[i], &out) == PST_ERR_INVALID,
+                      "case %zu", i);
+    cases[0].name = "0123456789012345678901234567890";
+    ck_assert_int_eq(write_direct(&cases[0], UINT64_C(1) << NAME, &out), PST_ERR_TOO_LONG);
+    struct pst_json_direct of = {.from = &cases[2], .members = unsorted, .count = 2, .present = 3};
+    out.max = 4096;
+    ck_assert_int_eq(pst_json_direct_write(&of, &out), PST_ERR_INTERNAL);
+    ck_assert_str_eq(pst_buf_str(&out), "before");
+}
+END_TEST
+
 START_TEST(sets_are_sorted_without_repeats)
 {
     static const char *const texts[] = {"b", "a", "_", "b", "B"};
@@ -247,5 +315,6 @@ END_TEST
 
 PST_UNIT_MAIN("json", parsing_is_strict, canonical_text_alone_passes, many_members_are_sorted,
               what_cannot_be_canonical_is_not_written, objects_decode_by_table,
-              what_is_encoded_decodes_to_the_same, sets_are_sorted_without_repeats,
+              what_is_encoded_decodes_to_the_same, what_is_written_directly_is_what_the_tree_writes,
+              what_cannot_be_canonical_is_not_written_directly, sets_are_sorted_without_repeats,
               uuid_sets_have_a_limit)
