@@ -37,24 +37,25 @@ struct raw {
 #define AT(field) offsetof(struct raw, field)
 #define MUST PST_JSON_REQUIRED
 
-/* replyto and via come first: their bits in present are known by number. */
-enum { MEMBER_REPLYTO, MEMBER_VIA };
+/* Sorted by name, so that they can be written in order; the bits of the optional ones in present.
+ */
+enum { MEMBER_REPLYTO = 7, MEMBER_VIA = 13 };
 
 static const struct pst_json_member members[] = {
-    [MEMBER_REPLYTO] = {"replyto", PST_JSON_UUID7, 0, AT(replyto), 0},
-    [MEMBER_VIA] = {"via", PST_JSON_TEXT, 0, AT(via), 0},
-    {"origin", PST_JSON_TEXT, MUST, AT(origin), PST_ORIGIN_MAX_BYTES},
-    {"id", PST_JSON_UUID7, MUST, AT(id), 0},
-    {"thread", PST_JSON_UUID7, MUST, AT(thread), 0},
-    {"from", PST_JSON_UUID, MUST, AT(from), 0},
-    {"to", PST_JSON_ARRAY, MUST, AT(to), PST_ENVELOPE_TO_MAX},
-    {"keys", PST_JSON_ARRAY, MUST, AT(keys), PST_ENVELOPE_KEYS_MAX},
-    {"sent", PST_JSON_TIME, MUST, AT(sent_ms), 0},
-    {"category", PST_JSON_TEXT, MUST, AT(category), 0},
     {"attachments", PST_JSON_INT, MUST, AT(attachments), 0},
+    {"category", PST_JSON_TEXT, MUST, AT(category), 0},
+    {"from", PST_JSON_UUID, MUST, AT(from), 0},
+    {"id", PST_JSON_UUID7, MUST, AT(id), 0},
     {"images", PST_JSON_INT, MUST, AT(images), 0},
-    {"size", PST_JSON_INT, MUST, AT(size), 0},
+    {"keys", PST_JSON_ARRAY, MUST, AT(keys), PST_ENVELOPE_KEYS_MAX},
+    {"origin", PST_JSON_TEXT, MUST, AT(origin), PST_ORIGIN_MAX_BYTES},
+    [MEMBER_REPLYTO] = {"replyto", PST_JSON_UUID7, 0, AT(replyto), 0},
+    {"sent", PST_JSON_TIME, MUST, AT(sent_ms), 0},
     {"sha256", PST_JSON_BIN32, MUST, AT(sha256), 0},
+    {"size", PST_JSON_INT, MUST, AT(size), 0},
+    {"thread", PST_JSON_UUID7, MUST, AT(thread), 0},
+    {"to", PST_JSON_ARRAY, MUST, AT(to), PST_ENVELOPE_TO_MAX},
+    [MEMBER_VIA] = {"via", PST_JSON_TEXT, 0, AT(via), 0},
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 #define ALL_MEMBERS ((UINT64_C(1) << MEMBERS) - 1)
@@ -103,43 +104,46 @@ static enum pst_err from_raw(const struct raw *raw, uint64_t present,
     return r == PST_OK ? decode_keys(raw->keys, header) : r;
 }
 
-enum pst_err pst_envelope_header_parse(struct pst_bytes line,
-                                       struct pst_envelope_header *ret_header)
+static enum pst_err write_keys(const struct pst_envelope_header *header, struct pst_buf *out)
 {
-    struct raw raw = {0};
-    struct pst_envelope_header header;
-    uint64_t present = 0;
-    PST_JSON json_t *json = NULL;
-    enum pst_err r = pst_json_parse_canonical(line, PST_ENVELOPE_HEAD_MAX_BYTES, &json);
-    if (r == PST_OK)
-        r = pst_json_decode(json, members, MEMBERS, &raw, &present, NULL);
-    if (r == PST_OK)
-        r = from_raw(&raw, present, &header);
-    if (r == PST_OK)
-        *ret_header = header;
-    return r;
-}
-
-static enum pst_err encode_keys(const struct pst_envelope_header *header, json_t **ret_array)
-{
-    PST_JSON json_t *array = json_array();
-    if (array == NULL)
-        return PST_ERR_NOMEM;
-    for (size_t i = 0; i < header->keys_count; i++) {
+    enum pst_err r = pst_buf_append_byte(out, '[');
+    for (size_t i = 0; r == PST_OK && i < header->keys_count; i++) {
         char text[PST_KEY_ID_TEXT_SIZE];
         pst_key_id_format(&header->keys[i], text);
-        if (json_array_append_new(array, json_string(text)) != 0)
-            return PST_ERR_NOMEM;
+        r = pst_buf_append_str(out, i == 0 ? "\"" : ",\"");
+        if (r == PST_OK)
+            r = pst_buf_append_str(out, text);
+        if (r == PST_OK)
+            r = pst_buf_append_byte(out, '"');
     }
-    *ret_array = array;
-    array = NULL;
-    return PST_OK;
+    return r == PST_OK ? pst_buf_append_byte(out, ']') : r;
 }
 
-static enum pst_err header_to_json(const struct pst_envelope_header *header, json_t **ret_json)
+static enum pst_err write_to(const struct pst_envelope_header *header, struct pst_buf *out)
 {
-    PST_JSON json_t *to = NULL;
-    PST_JSON json_t *keys = NULL;
+    enum pst_err r = pst_buf_append_byte(out, '[');
+    for (size_t i = 0; r == PST_OK && i < header->to_count; i++) {
+        char text[PST_UUID_TEXT_SIZE];
+        pst_uuid_format(&header->to[i], text);
+        r = pst_buf_append_str(out, i == 0 ? "\"" : ",\"");
+        if (r == PST_OK)
+            r = pst_buf_append_str(out, text);
+        if (r == PST_OK)
+            r = pst_buf_append_byte(out, '"');
+    }
+    return r == PST_OK ? pst_buf_append_byte(out, ']') : r;
+}
+
+/* The two members that are not plain values. */
+static enum pst_err write_nested(const void *ctx, const struct pst_json_member *member,
+                                 struct pst_buf *out)
+{
+    return member->offset == AT(to) ? write_to(ctx, out) : write_keys(ctx, out);
+}
+
+/* The canonical line of these values, whatever they are. */
+static enum pst_err write_line(const struct pst_envelope_header *header, struct pst_buf *out)
+{
     struct raw raw = {
         .origin = header->origin,
         .category = pst_category_name(header->category),
@@ -161,23 +165,51 @@ static enum pst_err header_to_json(const struct pst_envelope_header *header, jso
         present &= ~(UINT64_C(1) << MEMBER_VIA);
     if (header->to_count > PST_ENVELOPE_TO_MAX || header->keys_count > PST_ENVELOPE_KEYS_MAX)
         return PST_ERR_INVALID;
-    enum pst_err r = pst_json_uuid_set_new(header->to, header->to_count, &to);
+    return pst_json_direct_write(&(struct pst_json_direct){.from = &raw,
+                                                           .members = members,
+                                                           .count = MEMBERS,
+                                                           .present = present,
+                                                           .nested = write_nested,
+                                                           .ctx = header},
+                                 out);
+}
+
+/* What a line says, written canonically, must be that line: two texts never mean one header. */
+static enum pst_err check_canonical(const struct pst_envelope_header *header, struct pst_bytes line)
+{
+    PST_BUF struct pst_buf again = {.max = line.len};
+    enum pst_err r = write_line(header, &again);
+    if (r == PST_ERR_NOMEM)
+        return r;
+    return r == PST_OK && pst_bytes_equal(pst_buf_bytes(&again), line) ? PST_OK
+                                                                       : PST_ERR_NOT_CANONICAL;
+}
+
+enum pst_err pst_envelope_header_parse(struct pst_bytes line,
+                                       struct pst_envelope_header *ret_header)
+{
+    struct raw raw = {0};
+    struct pst_envelope_header header;
+    uint64_t present = 0;
+    PST_JSON json_t *json = NULL;
+    enum pst_err r = pst_json_parse(line, PST_ENVELOPE_HEAD_MAX_BYTES, &json);
     if (r == PST_OK)
-        r = encode_keys(header, &keys);
-    raw.to = to;
-    raw.keys = keys;
-    return r == PST_OK ? pst_json_encode(&raw, members, MEMBERS, present, ret_json) : r;
+        r = pst_json_decode(json, members, MEMBERS, &raw, &present, NULL);
+    if (r == PST_OK)
+        r = from_raw(&raw, present, &header);
+    if (r == PST_OK)
+        r = check_canonical(&header, line);
+    if (r == PST_OK)
+        *ret_header = header;
+    return r;
 }
 
 enum pst_err pst_envelope_header_write(const struct pst_envelope_header *header,
                                        struct pst_buf *out)
 {
     struct pst_envelope_header again;
-    PST_JSON json_t *json = NULL;
     PST_BUF struct pst_buf line = {.max = PST_ENVELOPE_HEAD_MAX_BYTES};
-    enum pst_err r = header_to_json(header, &json);
-    if (r == PST_OK)
-        r = pst_json_write_canonical(json, &line);
+    enum pst_err r = write_line(header, &line);
     if (r != PST_OK)
         return r;
     r = pst_envelope_header_parse(pst_buf_bytes(&line), &again);
