@@ -175,7 +175,7 @@ void pst_event_init(struct pst_event *event, enum pst_event_kind kind, int64_t a
 {
     *event = (struct pst_event){.kind = kind, .at_ms = at_ms};
     pst_uuid_v7(at_ms, random, &event->id);
-    pst_random_fill(random, event->salt, sizeof event->salt);
+    pst_random_public(random, event->salt, sizeof event->salt);
 }
 
 /* Codes are those of refusals, and "accepted". */

@@ -11,7 +11,7 @@ static bool is_hyphen_at(size_t i)
 void pst_uuid_v7(int64_t at_ms, const struct pst_random *random, struct pst_uuid *ret_uuid)
 {
     uint64_t ms = at_ms < 0 ? 0 : (uint64_t)at_ms;
-    pst_random_fill(random, ret_uuid->bytes, sizeof ret_uuid->bytes);
+    pst_random_public(random, ret_uuid->bytes, sizeof ret_uuid->bytes);
     for (int i = 0; i < 6; i++)
         ret_uuid->bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
     ret_uuid->bytes[6] = (uint8_t)(0x70 | (ret_uuid->bytes[6] & 0x0f));

@@ -22,4 +22,11 @@ const struct pst_random *pst_random_system(void);
 /* random->fill, for short. random NULL: the system's. */
 void pst_random_fill(const struct pst_random *random, void *ret_bytes, size_t len);
 
+/*
+ * The same for what is told to others anyway: ids, salts, nonces. Of the
+ * system's, a thread keeps some hundred bytes for the next; a forked child never
+ * gets what its parent gets. Not for keys, codes or tokens.
+ */
+void pst_random_public(const struct pst_random *random, void *ret_bytes, size_t len);
+
 #endif

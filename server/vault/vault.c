@@ -162,7 +162,7 @@ static enum pst_err seal(const struct pst_secret *key, struct pst_vault_place pl
         r = pst_buf_extend(out, plain.len + PST_VAULT_OVERHEAD_BYTES, &at);
     if (r != PST_OK)
         return r;
-    randombytes_buf(at, NONCE_BYTES);
+    pst_random_public(NULL, at, NONCE_BYTES);
     (void)crypto_aead_xchacha20poly1305_ietf_encrypt(at + NONCE_BYTES, NULL, plain.ptr, plain.len,
                                                      ad.bytes, ad.len, NULL, at,
                                                      pst_secret_bytes(key));

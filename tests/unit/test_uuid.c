@@ -1,6 +1,10 @@
 #include "postern/uuid.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -34,6 +38,60 @@ START_TEST(two_from_the_system_differ_and_sort_by_time)
     pst_uuid_v7(1001, NULL, &later);
     ck_assert(!pst_uuid_equal(&a, &b));
     ck_assert_int_lt(pst_uuid_compare(&a, &later), 0);
+}
+END_TEST
+
+/* More than one fetch of random bytes brings (random.c). */
+#define MANY 1000
+
+static void *make_many(void *arg)
+{
+    struct pst_uuid *uuids = arg;
+    for (size_t i = 0; i < MANY; i++)
+        pst_uuid_v7(1000, NULL, &uuids[i]);
+    return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    return pst_uuid_compare(a, b);
+}
+
+static void check_all_differ(struct pst_uuid *uuids, size_t count)
+{
+    qsort(uuids, count, sizeof *uuids, by_value);
+    for (size_t i = 1; i < count; i++)
+        ck_assert_msg(!pst_uuid_equal(&uuids[i - 1], &uuids[i]), "%zu", i);
+}
+
+START_TEST(those_of_two_threads_differ)
+{
+    static struct pst_uuid uuids[2 * MANY];
+    pthread_t other;
+    ck_assert_int_eq(pthread_create(&other, NULL, make_many, uuids), 0);
+    make_many(uuids + MANY);
+    pthread_join(other, NULL);
+    check_all_differ(uuids, 2 * MANY);
+}
+END_TEST
+
+/* Both begin with what the thread that forked had fetched and not used. */
+START_TEST(those_of_parent_and_child_differ)
+{
+    static struct pst_uuid uuids[2 * MANY + 1];
+    int ends[2], status = 0;
+    pst_uuid_v7(1000, NULL, &uuids[2 * MANY]);
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        make_many(uuids);
+        _exit(write(ends[1], uuids, MANY * sizeof *uuids) != (ssize_t)(MANY * sizeof *uuids));
+    }
+    make_many(uuids);
+    ck_assert_int_eq(read(ends[0], uuids + MANY, MANY * sizeof *uuids), MANY * sizeof *uuids);
+    waitpid(child, &status, 0);
+    ck_assert_int_eq(status, 0);
+    check_all_differ(uuids, 2 * MANY + 1);
 }
 END_TEST
 
@@ -80,5 +138,6 @@ START_TEST(version_4_is_not_7_and_zero_is_nil)
 END_TEST
 
 PST_UNIT_MAIN("uuid", v7_holds_time_version_and_variant,
-              two_from_the_system_differ_and_sort_by_time, one_spelling_alone_is_read,
+              two_from_the_system_differ_and_sort_by_time, those_of_two_threads_differ,
+              those_of_parent_and_child_differ, one_spelling_alone_is_read,
               version_4_is_not_7_and_zero_is_nil)
