@@ -74,19 +74,30 @@ static enum moved write_inside(struct pst_door_conn *conn, const uint8_t *bytes,
     return conn->inside.out ? MOVED : MOVED_BLOCKED;
 }
 
+/*
+ * As many records as are there and fit: a client sends head and body in records
+ * of their own, and web should wake once for both. An end or a failure behind
+ * them shows at the next call.
+ */
 static enum moved read_outside(struct pst_door_conn *conn, uint8_t *bytes, size_t *ret_len)
 {
+    size_t len = 0;
+    int got = 1;
     ERR_clear_error();
-    int got = SSL_read(conn->ssl, bytes, (int)PST_DOOR_PART_BYTES);
-    if (got > 0) {
-        *ret_len = (size_t)got;
+    while (got > 0 && len < PST_DOOR_PART_BYTES) {
+        got = SSL_read(conn->ssl, bytes + len, (int)(PST_DOOR_PART_BYTES - len));
+        len += got > 0 ? (size_t)got : 0;
+    }
+    int why = got > 0 ? SSL_ERROR_NONE : SSL_get_error(conn->ssl, got);
+    bool blocked = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+    if (blocked)
+        conn->outside.in = false;
+    if (len > 0) {
+        *ret_len = len;
         return MOVED;
     }
-    int why = SSL_get_error(conn->ssl, got);
-    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
-        conn->outside.in = false;
+    if (blocked)
         return MOVED_BLOCKED;
-    }
     ERR_clear_error();
     return why == SSL_ERROR_ZERO_RETURN ? MOVED_ENDED : MOVED_FAILED;
 }
