@@ -20,7 +20,7 @@
  * 31 pages with what precedes each. SQLite's own functions for files keep only
  * the lower 17 bits of a length: more than 131,071 bytes would not be written.
  */
-#define GATHER_BYTES (127 * 1024)
+#define GATHER_BYTES 130048
 
 struct log_file {
     sqlite3_file base; /* first: SQLite knows it by this */
@@ -56,7 +56,7 @@ static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int
         log->offset = offset;
     }
     if (log->bytes == NULL)
-        log->bytes = malloc(GATHER_BYTES);
+        log->bytes = malloc((size_t)GATHER_BYTES);
     if (log->bytes == NULL || len > GATHER_BYTES)
         return log->real->pMethods->xWrite(log->real, bytes, len, offset);
     memcpy(log->bytes + log->len, bytes, (size_t)len);
