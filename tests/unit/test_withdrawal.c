@@ -287,7 +287,7 @@ START_TEST(however_they_meet_each_message_is_within_its_consent)
     pthread_join(consents, NULL);
     ck_assert_int_eq(
         practice_count(&g.practice, "SELECT count(*) FROM event WHERE line LIKE '{\"c\"%'"),
-        2 * MEETINGS);
+        INT64_C(2) * MEETINGS);
     ck_assert_int_eq(practice_count(&g.practice, MISPLACED), 0);
     ck_assert_int_gt(practice_count(&g.practice, MET), MEETINGS / 10);
     gateways_close(&g);
