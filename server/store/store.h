@@ -117,7 +117,8 @@ struct pst_store_job {
     bool shared;
     /*
      * Any number; shared jobs of the same one take turns here, and so do not
-     * wait for each other's locks in the database: what they write to, say.
+     * wait for each other's locks in the database: what they write to, say. In
+     * one transaction they run in the order of lanes.
      */
     uint32_t lane;
     /* The store's own. */

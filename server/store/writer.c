@@ -243,6 +243,26 @@ static void report(struct pst_store_job *group)
     }
 }
 
+/*
+ * By lanes, each lane's in their order: so two groups that lock the same rows,
+ * here or at another gateway, lock them in the same order, and neither waits
+ * for what the other cannot give.
+ */
+static struct pst_store_job *sort_by_lane(struct pst_store_job *group)
+{
+    struct pst_store_job *sorted = NULL;
+    while (group != NULL) {
+        struct pst_store_job *job = group;
+        struct pst_store_job **at = &sorted;
+        group = job->next;
+        while (*at != NULL && (*at)->lane <= job->lane)
+            at = &(*at)->next;
+        job->next = *at;
+        *at = job;
+    }
+    return sorted;
+}
+
 /* The first jobs of the queue, at most a group's. Under lock. */
 static struct pst_store_job *take_group(struct pst_writer *writer, size_t *ret_count)
 {
@@ -295,6 +315,8 @@ static void *writer_main(void *arg)
         size_t count = 0;
         struct pst_store_job *group = take_group(writer, &count);
         pthread_mutex_unlock(&writer->lock);
+        if ((writer->flags & PST_BEGIN_SHARED) != 0)
+            group = sort_by_lane(group);
         run_group(writer, group, count);
         report(group);
         pthread_mutex_lock(&writer->lock);

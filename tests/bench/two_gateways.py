@@ -4,6 +4,8 @@ import re
 import secrets
 import shutil
 import subprocess
+import time
+import uuid
 from pathlib import Path
 
 from bench import acceptance
@@ -58,6 +60,12 @@ INSERT INTO patient (person, key_enc, name_index, birth_enc, language, identity_
 INSERT INTO thread (id, patient, state, created_by, created_at_ms, changed_at_ms)
   SELECT id, id, 0, id, 0, 0 FROM person;
 """
+
+
+def uuid7():
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    number = number & ~(0xf << 76) | 7 << 76
+    return str(uuid.UUID(int=number & ~(3 << 62) | 2 << 62))
 
 
 class OnPostgreSQL(Gateway):
@@ -177,9 +185,13 @@ class Practice:
     def converse(self, patient, turn):
         """A new conversation, in which one side goes on: either side in turn."""
         clinician = self.people["carol" if turn < 2 else "chris"]
-        sent = clinician.json("send", "--to", patient.id, "--team", self.people.team,
-                              text="The first.\n")
-        return cast.Forger(self.people, (clinician, patient)[turn % 2], sent["thread"])
+        thread = uuid7()
+        status, _, answer = self.gateways[0].request(
+            "POST", "/v1/threads", {"id": thread, "patient": patient.id, "team": self.people.team},
+            token=clinician.token())
+        if status != 201:
+            raise RuntimeError(f"no new conversation: {status} {answer}")
+        return cast.Forger(self.people, (clinician, patient)[turn % 2], thread)
 
     def event_line(self):
         """One as the gateway wrote it for an accepted message."""
