@@ -195,6 +195,8 @@ class Practice:
 
     def event_line(self):
         """One as the gateway wrote it for an accepted message."""
+        self.people["carol"].json("send", "--to", self.people["ada"].id, "--team",
+                                  self.people.team, text="The first.\n")
         return self.cluster.sql("SELECT line FROM event e JOIN message m ON m.event = e.id LIMIT 1",
                                 database=PRACTICE)[0][0]
 
