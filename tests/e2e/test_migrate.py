@@ -152,13 +152,12 @@ class MigrateTest(unittest.TestCase):
         path = f"{self.gateway.data}/postern.db"
         with contextlib.closing(sqlite3.connect(path)) as db:
             newest = db.execute("SELECT max(version) FROM migration").fetchone()[0]
-            db.execute("DROP TABLE copy")  # what migration 2 made
-            db.execute("DELETE FROM migration WHERE version = 2")
+            for table in ("message_grant", "copy"):  # what came after the first migration
+                db.execute(f"DROP TABLE {table}")
+            db.execute("DELETE FROM migration WHERE version > 1")
             db.commit()
-        if newest != 2:
-            self.skipTest("there are later migrations than the one that is undone here")
         self.said(DATAERR, "run posternd migrate", "--to", self.stores.new("sqlite"))
-        self.assertEqual(json.loads(self.migrate("--json").stdout), {"from": 1, "to": 2})
+        self.assertEqual(json.loads(self.migrate("--json").stdout), {"from": 1, "to": newest})
         self.assertEqual(self.copied(self.stores.new("sqlite"))["tables"]["practice"], 1)
 
     def fill(self):
